@@ -1,0 +1,153 @@
+"""What a user may ask of the signalling; each is plain data, checked where the user gave it.
+
+The facade turns its methods into these and hands them to the SIP agent together with the action that waits for the
+outcome. Targets are SIP URIs already, headers are checked already (`jzrx.options`).
+"""
+
+from attrs import frozen
+
+from jzrx.types import Headers
+
+__all__ = [
+    "Answer",
+    "Command",
+    "Connect",
+    "Dial",
+    "Disconnect",
+    "HangUp",
+    "Hold",
+    "Register",
+    "SendDtmfInfo",
+    "SendInfo",
+    "SendMessage",
+    "SendProgress",
+    "Unhold",
+    "Unregister",
+]
+
+
+@frozen(kw_only=True)
+class Connect:
+    """Open the flow and, with `auto_register`, register."""
+
+
+@frozen(kw_only=True)
+class Disconnect:
+    """End all calls, unregister, close the flow."""
+
+
+@frozen(kw_only=True)
+class Register:
+    """Register now (RFC 3261 section 10.2)."""
+
+
+@frozen(kw_only=True)
+class Unregister:
+    """Remove our binding."""
+
+
+@frozen(kw_only=True)
+class Dial:
+    """Call `target`, a SIP URI. `no_answer_timeout` (s): give up after that long without an answer."""
+
+    call_id: str
+    target: str
+    headers: Headers = ()
+    no_answer_timeout: float | None = None
+
+
+@frozen(kw_only=True)
+class SendProgress:
+    """Tell the caller of a ringing inbound call how far it is; `with_media`: with an SDP answer (early media)."""
+
+    call_id: str
+    code: int = 180
+    with_media: bool = False
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class Answer:
+    """Answer an inbound call."""
+
+    call_id: str
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class HangUp:
+    """End a call in any state: CANCEL, a refusal with `code`, or BYE.
+
+    `cause_code` and `cause_reason` replace the cause that the call shows ("No Answer", "No media path");
+    `headers` go out on the BYE or the refusal.
+    """
+
+    call_id: str
+    code: int = 486
+    reason: str | None = None
+    headers: Headers = ()
+    cause_code: int | None = None
+    cause_reason: str | None = None
+    by_system: bool = False
+
+
+@frozen(kw_only=True)
+class Hold:
+    """Put the other side on hold by a re-INVITE."""
+
+    call_id: str
+
+
+@frozen(kw_only=True)
+class Unhold:
+    """Take our hold back by a re-INVITE."""
+
+    call_id: str
+
+
+@frozen(kw_only=True)
+class SendDtmfInfo:
+    """Send DTMF tones, each by INFO `application/dtmf-relay`; `,` is a pause of 2 s. Times are milliseconds."""
+
+    call_id: str
+    tones: str
+    duration_ms: int = 100
+    gap_ms: int = 70
+
+
+@frozen(kw_only=True)
+class SendInfo:
+    """Send an INFO in a call (RFC 6086)."""
+
+    call_id: str
+    content_type: str
+    body: bytes
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class SendMessage:
+    """Send a MESSAGE outside a call (RFC 3428) to `target`, a SIP URI."""
+
+    target: str
+    body: bytes
+    content_type: str = "text/plain"
+    headers: Headers = ()
+
+
+Command = (
+    Connect
+    | Disconnect
+    | Register
+    | Unregister
+    | Dial
+    | SendProgress
+    | Answer
+    | HangUp
+    | Hold
+    | Unhold
+    | SendDtmfInfo
+    | SendInfo
+    | SendMessage
+)
+"""Everything that can be asked of the SIP agent."""

@@ -1,0 +1,392 @@
+"""THE vocabulary: one frozen class per fact, named in the past tense.
+
+Every SIP and media fact is one of these; every snapshot is a reduction of them (`jzrx.store`), so a recorded list of
+events replays to the same snapshots. `at` is the time in seconds of the injected clock. Nothing here holds a password,
+a live object or anything else that cannot be written to a file.
+"""
+
+from attrs import field, frozen
+
+from jzrx.types import CallEndCause, CallQualityStats, Headers, MediaState
+
+__all__ = [
+    "ActionFailed",
+    "AnswerStarted",
+    "CallAnswered",
+    "CallCreated",
+    "CallDialed",
+    "CallEnded",
+    "CallEvent",
+    "CallProgressed",
+    "CallReceived",
+    "CallReleased",
+    "ConnectFailed",
+    "ConnectStarted",
+    "Disconnected",
+    "DtmfReceived",
+    "DtmfSent",
+    "Event",
+    "FlowLost",
+    "FlowOpened",
+    "HoldChanged",
+    "HoldFailed",
+    "InfoReceived",
+    "MediaStateChanged",
+    "MessageReceived",
+    "MuteChanged",
+    "ReconnectScheduled",
+    "Registered",
+    "RegistrationFailed",
+    "RemoteHoldChanged",
+    "RemotePartyChanged",
+    "StatsSampled",
+    "TransferFailed",
+    "Transferred",
+    "Unregistered",
+]
+
+
+# --- the connection and the registration ---------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class ConnectStarted:
+    """`connect()` began: one attempt to open the WebSocket to `server`."""
+
+    at: float
+    server: str
+
+
+@frozen(kw_only=True)
+class FlowOpened:
+    """The WebSocket is open (a flow, in RFC 5626's words). `will_register`: a REGISTER follows at once."""
+
+    at: float
+    will_register: bool
+
+
+@frozen(kw_only=True)
+class FlowLost:
+    """The WebSocket was open and is gone, and not because we asked. The client tries again unless `final`."""
+
+    at: float
+    reason: str
+
+
+@frozen(kw_only=True)
+class ReconnectScheduled:
+    """The next attempt to reconnect begins in `delay` seconds; `attempt` counts from 1 since the drop."""
+
+    at: float
+    attempt: int
+    delay: float
+
+
+@frozen(kw_only=True)
+class ConnectFailed:
+    """`connect()`, or reconnecting for good, failed; nothing runs on. `message` says what failed and what to do."""
+
+    at: float
+    message: str
+
+
+@frozen(kw_only=True)
+class Registered:
+    """A REGISTER was granted for `expires` seconds, until `until`. `refreshed`: it only renewed a live binding."""
+
+    at: float
+    expires: int
+    until: float
+    refreshed: bool = False
+
+
+@frozen(kw_only=True)
+class RegistrationFailed:
+    """A REGISTER was refused or not answered. `final`: the client gives up and its state becomes `error`.
+
+    Not final: a refresh, or a registration after a reconnect, that is going to be retried, or one asked for by
+    `register()`, after which the connection stays. `code` is the response's status, None when none came.
+    """
+
+    at: float
+    message: str
+    code: int | None = None
+    final: bool = True
+    will_retry: bool = False
+
+
+@frozen(kw_only=True)
+class Unregistered:
+    """`unregister()` was confirmed by the server."""
+
+    at: float
+
+
+@frozen(kw_only=True)
+class Disconnected:
+    """`disconnect()` was asked for. `was_open`: there was a WebSocket to close."""
+
+    at: float
+    was_open: bool
+
+
+@frozen(kw_only=True)
+class MessageReceived:
+    """A SIP MESSAGE arrived outside a call (RFC 3428). `from_` is the sender's URI without parameters."""
+
+    at: float
+    from_: str
+    body: str
+    content_type: str = "text/plain"
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class ActionFailed:
+    """Something that the user asked for failed. `action` is the method's name; `call_id` names the call, if any."""
+
+    at: float
+    action: str
+    message: str
+    code: int | None = None
+    reason: str | None = None
+    call_id: str | None = None
+
+
+# --- calls ---------------------------------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class CallCreated:
+    """An outbound call was made; nothing was sent yet. `remote_identity` is the target as dialled."""
+
+    at: float
+    call_id: str
+    remote_identity: str
+    remote_uri: str
+
+
+@frozen(kw_only=True)
+class CallDialed:
+    """An outbound call is being set up: its offer is being made and its INVITE goes out."""
+
+    at: float
+    call_id: str
+
+
+@frozen(kw_only=True)
+class CallReceived:
+    """An INVITE arrived; the call rings here."""
+
+    at: float
+    call_id: str
+    remote_uri: str
+    remote_display_name: str | None = None
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class CallProgressed:
+    """The other side answered an outbound INVITE with a provisional response above 100. `has_media`: it carried SDP."""
+
+    at: float
+    call_id: str
+    code: int
+    reason: str
+    has_media: bool = False
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class RemotePartyChanged:
+    """The other side named itself, or another party took its place (RFC 3325, RFC 4916)."""
+
+    at: float
+    call_id: str
+    remote_uri: str
+    remote_display_name: str | None = None
+
+
+@frozen(kw_only=True)
+class AnswerStarted:
+    """An inbound call is being answered here: its SDP answer is being made."""
+
+    at: float
+    call_id: str
+
+
+@frozen(kw_only=True)
+class CallAnswered:
+    """The call is up. Outbound: the 2xx arrived. Inbound: the ACK arrived."""
+
+    at: float
+    call_id: str
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class CallEnded:
+    """The call is over for the user, whatever the protocol still has to finish. `headers`: of the BYE or refusal."""
+
+    at: float
+    call_id: str
+    cause: CallEndCause
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class CallReleased:
+    """The ended call left the list of calls. It follows `CallEnded` at once and carries the same cause."""
+
+    at: float
+    call_id: str
+    cause: CallEndCause
+    was_answered: bool
+
+
+@frozen(kw_only=True)
+class HoldChanged:
+    """Our own hold was confirmed (`held`) or taken back by a 2xx to our re-INVITE."""
+
+    at: float
+    call_id: str
+    held: bool
+
+
+@frozen(kw_only=True)
+class HoldFailed:
+    """Our re-INVITE to hold (`wanted` True) or unhold was refused; the call is as it was."""
+
+    at: float
+    call_id: str
+    wanted: bool
+    code: int
+    reason: str
+
+
+@frozen(kw_only=True)
+class RemoteHoldChanged:
+    """The other side held us, or took its hold back (the direction in its SDP, RFC 3264 section 8.4)."""
+
+    at: float
+    call_id: str
+    held: bool
+
+
+@frozen(kw_only=True)
+class MuteChanged:
+    """Everything that this call sends became silence (`muted`), or sound again."""
+
+    at: float
+    call_id: str
+    muted: bool
+
+
+@frozen(kw_only=True)
+class MediaStateChanged:
+    """The audio path of the call came up or failed. `reason` says why it failed."""
+
+    at: float
+    call_id: str
+    media: MediaState
+    reason: str | None = None
+
+
+@frozen(kw_only=True)
+class DtmfSent:
+    """A tone was sent: confirmed by the response to its INFO, or its last RTP end packet left."""
+
+    at: float
+    call_id: str
+    tone: str
+    method: str
+
+
+@frozen(kw_only=True)
+class DtmfReceived:
+    """The other side pressed a key (RFC 4733 event, or SIP INFO)."""
+
+    at: float
+    call_id: str
+    tone: str
+    method: str
+
+
+@frozen(kw_only=True)
+class InfoReceived:
+    """An INFO that is not DTMF arrived in the call (RFC 6086)."""
+
+    at: float
+    call_id: str
+    content_type: str
+    body: bytes = field(default=b"")
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
+class Transferred:
+    """A transfer that we asked for succeeded. `confirmed`: the other side said so, by NOTIFY or by ending the call."""
+
+    at: float
+    call_id: str
+    confirmed: bool = True
+
+
+@frozen(kw_only=True)
+class TransferFailed:
+    """A transfer that we asked for failed; the call is as it was."""
+
+    at: float
+    call_id: str
+    code: int
+    reason: str
+
+
+@frozen(kw_only=True)
+class StatsSampled:
+    """A sample of the call's quality was taken."""
+
+    at: float
+    call_id: str
+    stats: CallQualityStats
+
+
+CallEvent = (
+    CallCreated
+    | CallDialed
+    | CallReceived
+    | CallProgressed
+    | RemotePartyChanged
+    | AnswerStarted
+    | CallAnswered
+    | CallEnded
+    | CallReleased
+    | HoldChanged
+    | HoldFailed
+    | RemoteHoldChanged
+    | MuteChanged
+    | MediaStateChanged
+    | DtmfSent
+    | DtmfReceived
+    | InfoReceived
+    | Transferred
+    | TransferFailed
+    | StatsSampled
+)
+"""What happens in one call; each has a `call_id`."""
+
+Event = (
+    ConnectStarted
+    | FlowOpened
+    | FlowLost
+    | ReconnectScheduled
+    | ConnectFailed
+    | Registered
+    | RegistrationFailed
+    | Unregistered
+    | Disconnected
+    | MessageReceived
+    | ActionFailed
+    | CallEvent
+)
+"""Every fact of signalling and media."""

@@ -1,0 +1,153 @@
+"""What the client asks of its media collaborator, as protocols: `jzrx.media` keeps them, and so does the fake in
+`jzrx.testing` that lets a GUI be tested without audio.
+
+The signalling sees only finished SDP text. Everything here is called on the application's loop; events come back
+through `emit`, on that loop too.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import field, frozen
+from reactivex import Observable
+
+from jzrx.events import CallEvent
+from jzrx.types import CallQualityStats
+
+__all__ = [
+    "AudioReader",
+    "AudioSource",
+    "IceServer",
+    "MediaConfig",
+    "MediaEngine",
+    "MediaError",
+    "MediaSession",
+    "Playback",
+]
+
+
+class MediaError(Exception):
+    """A session description that cannot be used, or an audio path that cannot be made.
+
+    `code` is the SIP status that refuses it (488, RFC 3261 section 21.4.26), `warning` the value of a Warning header
+    (RFC 3261 section 20.43) where one helps, as in `304 jzrx "Media type not available: ..."`.
+    """
+
+    def __init__(self, message: str, code: int = 488, warning: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.warning = warning
+
+
+class AudioReader(Protocol):
+    """One use of a source, read by the media thread."""
+
+    def read(self) -> bytes | None:
+        """The next 20 ms at the rate it was opened with (s16le, mono), or None at the end. Never blocks."""
+        ...
+
+    def close(self) -> None:
+        """Release what the reader holds."""
+        ...
+
+
+class AudioSource(Protocol):
+    """A recipe for audio: each `open` starts from the beginning (an iterator's is single-use)."""
+
+    def open(self, rate: int) -> AudioReader:
+        """A reader of 20 ms frames at `rate` Hz: 48000, 16000 or 8000, the codec's own."""
+        ...
+
+
+class Playback(Protocol):
+    """A source that plays over what a call sends."""
+
+    def stop(self) -> None:
+        """End it now; done already: nothing happens."""
+        ...
+
+    async def wait(self) -> None:
+        """Return at the source's end, at `stop()` and at the call's end."""
+        ...
+
+
+@frozen
+class IceServer:
+    """A STUN or TURN server (W3C RTCIceServer)."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class MediaConfig:
+    """How one call's media is to be made. `loopback`: offer loopback candidates (the server is on this machine)."""
+
+    ice_servers: tuple[IceServer, ...] = ()
+    preferred_codecs: tuple[str, ...] = ()
+    loopback: bool = False
+    source: AudioSource | None = None
+    speaker: bool | str | None = None
+    srtp: bool = True
+
+
+class MediaSession(Protocol):
+    """The audio of one call: one ICE and DTLS transport, one RTP stream each way."""
+
+    async def create_offer(self, *, held: bool = False) -> str:
+        """An SDP offer: the first, or a re-offer with the same ICE. `held`: `a=sendonly` (we hold)."""
+        ...
+
+    async def create_answer(self, offer: str, *, held: bool = False) -> str:
+        """Apply the remote offer and answer it; `held` keeps our own hold in the answer. Raises MediaError."""
+        ...
+
+    async def set_answer(self, answer: str, *, provisional: bool = False) -> None:
+        """Apply the answer to our offer; `provisional`: early media of a 18x. Raises MediaError."""
+        ...
+
+    async def rollback(self) -> None:
+        """Our last offer was refused: everything is as before it (RFC 3261 section 14.1)."""
+        ...
+
+    async def ready(self) -> None:
+        """Return when ICE and DTLS are up; raises MediaError when they failed or the session closed."""
+        ...
+
+    def set_muted(self, muted: bool) -> None:
+        """Send silence instead of everything, or stop doing so."""
+        ...
+
+    def set_source(self, source: AudioSource | None) -> None:
+        """Replace what is sent (None: silence)."""
+        ...
+
+    def play(self, source: AudioSource) -> Playback:
+        """Mix `source` over what is sent."""
+        ...
+
+    @property
+    def incoming(self) -> "Observable[Any]":
+        """What is heard, as `AudioFrame`s: hot, one each 20 ms, completing at the end."""
+        ...
+
+    async def stats(self) -> CallQualityStats | None:
+        """The quality since the call began; None until media is up."""
+        ...
+
+    async def close(self) -> None:
+        """Stop everything and leave nothing behind; a second call does nothing."""
+        ...
+
+
+class MediaEngine(Protocol):
+    """Makes the sessions of many calls."""
+
+    def session(
+        self, call_id: str, config: MediaConfig, emit: Callable[[CallEvent], None], clock: Callable[[], float]
+    ) -> MediaSession:
+        """A new session. It emits MediaStateChanged, RemoteHoldChanged, DtmfReceived, ... for `call_id`, stamped by
+        `clock`, on the loop that runs this call."""
+        ...

@@ -1,0 +1,112 @@
+"""Enums and value types that every room shares; plain immutable values, safe to keep, compare and send elsewhere."""
+
+from enum import StrEnum
+from typing import Literal
+
+from attrs import field, frozen
+
+__all__ = [
+    "CallDirection",
+    "CallEndCause",
+    "CallQualityStats",
+    "CallState",
+    "ClientState",
+    "Headers",
+    "MediaState",
+    "Originator",
+    "SipMessage",
+]
+
+
+Headers = tuple[tuple[str, str], ...]
+"""SIP header fields as (name, value) pairs in the order of the message."""
+
+Originator = Literal["local", "remote", "system"]
+"""Who ended a call: this user, the other side, or neither (a timer, a lost path)."""
+
+
+class ClientState(StrEnum):
+    """The state of a client's connection; mirrors the documented `ClientState`."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    REGISTERED = "registered"
+    RECONNECTING = "reconnecting"
+    UNREGISTERED = "unregistered"
+    ERROR = "error"
+
+
+class CallState(StrEnum):
+    """The state of a call; mirrors the documented `CallState`.
+
+    Outbound: idle, connecting, ringing, connected or held, ended. Inbound: ringing, connecting, connected or held, ended.
+    """
+
+    IDLE = "idle"
+    RINGING = "ringing"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    HELD = "held"
+    ENDED = "ended"
+
+
+class CallDirection(StrEnum):
+    """Who started the call; mirrors the documented `CallDirection`."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class MediaState(StrEnum):
+    """The state of a call's audio path (ICE and DTLS), independent of the call's own state."""
+
+    NEW = "new"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    FAILED = "failed"
+
+
+@frozen
+class CallEndCause:
+    """Why a call ended; mirrors the documented payload of `ended` and `failed`.
+
+    `code` is always a SIP status code: the final response, the `cause` of a BYE's `Reason: SIP` (RFC 3326), or else 200;
+    487 for a call cancelled before its answer, 408 for a timeout. `reason` is the server's X-Reason, else the text of
+    the Reason header, else the phrase of the code. `q850_cause` is the ISDN cause where the other side named one.
+    """
+
+    code: int
+    reason: str
+    originator: Originator = "remote"
+    q850_cause: int | None = None
+
+
+@frozen
+class CallQualityStats:
+    """One sample of a call's quality; mirrors the documented `CallQualityStats`.
+
+    `round_trip_time` and `jitter` are milliseconds (`None` until measured), `packet_loss` is the fraction (0.0 to 1.0)
+    lost of what was expected since the previous sample, the packet counters run since the call began, `codec` is the
+    name in SDP (`opus`, `PCMU`), `timestamp` is Unix time in seconds. Ours beyond: `mos`, the mean opinion score
+    (1.0 to 4.5) estimated by the E-model (ITU-T G.107, simplified), `None` until it can be told.
+    """
+
+    round_trip_time: float | None
+    jitter: float
+    packet_loss: float
+    packets_sent: int
+    packets_received: int
+    packets_lost: int
+    codec: str
+    timestamp: float
+    mos: float | None = None
+
+
+@frozen
+class SipMessage:
+    """A text that arrived by SIP MESSAGE (RFC 3428); mirrors the documented payload of `message`."""
+
+    from_: str
+    body: str
+    content_type: str = field(default="text/plain")
