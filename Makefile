@@ -1,0 +1,58 @@
+# Every target does all of its own set-up, on a machine with python3 (3.11 or later), make and git.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PYTHON
+
+.PHONY: help demo test static check format bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    two phones call each other on the embedded SBC; needs no server"
+	@echo "make test    all tests, those against real servers too (installs them as root)"
+	@echo "make check   format, lint, types, then all tests"
+	@echo "make format  format the code and mend what the linter can mend"
+	@echo "make bench   the benchmarks (with JsSIP from npm to compare with)"
+	@echo "make clean   remove everything that these targets made"
+
+demo: $(VENV)/ready
+	@$(BIN)/python -m jzrx demo
+
+test: $(VENV)/ready-dev
+	@tests/interop/install.sh || [ -z "$$CI" ]
+	@$(BIN)/python -m pytest $(ARGS)
+
+static: $(VENV)/ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/mypy
+
+check: static test
+
+format: $(VENV)/ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/ready-dev
+	@command -v npm >/dev/null || tools/apt-install nodejs npm
+	@cd benchmarks && npm install --silent --no-audit --no-fund
+	@for benchmark in benchmarks/bench_*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+clean:
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: packages are installed anew only when pyproject.toml has changed.
+$(VENV)/ready: pyproject.toml
+	@tools/venv $(VENV)
+	@echo "installing jzrx into $(VENV)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/ready-dev: pyproject.toml $(VENV)/ready
+	@echo "installing the tools for tests and checks"
+	@$(PIP) install --editable '.[dev]'
+	@touch $@
