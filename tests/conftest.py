@@ -20,6 +20,7 @@ INTEROP = Path(__file__).parent / "interop"
 
 _shared: WeakSet[object] = WeakSet()  # threads and loops that fixtures of a wider scope own
 _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+_before = pytest.StashKey[set[object]]()
 
 
 def _alive() -> set[object]:
@@ -51,23 +52,19 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, 
     return result
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     item.stash[_before] = _alive()
-    return (yield)
-
-
-_before = pytest.StashKey[set[object]]()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
-    for left in _alive() - item.stash[_before]:
-        if isinstance(left, threading.Thread) and left not in _shared:
+    for left in _alive() - item.stash[_before] - set(_shared):
+        if isinstance(left, threading.Thread):
             left.join(GRACE)
-    if strays := [repr(left) for left in _alive() - item.stash[_before] if left not in _shared]:
-        pytest.fail(f"the test left behind: {', '.join(strays)}", pytrace=False)
+    if strays := _alive() - item.stash[_before] - set(_shared):
+        pytest.fail(f"the test left behind: {', '.join(map(repr, strays))}", pytrace=False)
     return result
 
 
@@ -82,7 +79,7 @@ def _no_stray_task(request: pytest.FixtureRequest) -> None:
 async def _tasks_ended() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
-    if left := asyncio.all_tasks() - before:
+    if left := asyncio.all_tasks() - before - {asyncio.current_task()}:
         _, pending = await asyncio.wait(left, timeout=GRACE)
         if pending:
             pytest.fail(f"the test left pending: {', '.join(map(repr, pending))}", pytrace=False)
