@@ -1,0 +1,162 @@
+"""Parameters (`;name=value`), quoted strings and comma-separated lists: the parts that every SIP header is made of.
+
+RFC 3261 sections 7.3.1 and 25.1. The patterns are possessive: time is linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from attrs import frozen
+
+TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
+QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
+
+_TOKEN = re.compile(rf"[{TOKEN_CHARS}]++")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NEEDS_ESCAPE = re.compile(r'["\\\x00]')
+_BARE = re.compile(r'[^\x00-\x20\x7f;",<>]*+')
+_PARAM = re.compile(
+    rf"[ \t]*+;[ \t]*+([^\x00-\x20\x7f;=\",<>]++)(?:[ \t]*+=[ \t]*+({QUOTED}|{_BARE.pattern}))?+", re.DOTALL
+)
+_LIST_ITEM = re.compile(rf'(?:[^",<]++|{QUOTED}|<[^>]*+>)++', re.DOTALL)
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` is an RFC 3261 token: what a method, a header name or a parameter name must be."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def quote(text: str) -> str:
+    """`text` as a quoted-string, with `"` and `\\` escaped (RFC 3261 25.1)."""
+    return '"' + _NEEDS_ESCAPE.sub(r"\\\g<0>", text) + '"'
+
+
+def unquote(text: str) -> str:
+    """The text that a quoted-string stands for; anything else comes back as it is."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    inner = text[1:-1]
+    return _ESCAPED.sub(r"\1", inner) if "\\" in inner else inner
+
+
+def split_list(value: str) -> tuple[str, ...]:
+    """The comma-separated items of a header value; commas inside quotes and `<>` do not count, empty items are dropped.
+
+    After an unbalanced quote or `<` the rest is one item: whoever parses it will find it malformed.
+    """
+    if "," not in value:
+        item = value.strip(" \t")
+        return (item,) if item else ()
+    items: list[str] = []
+    position = 0
+    while position < len(value):
+        if value[position] == ",":
+            position += 1
+            continue
+        match = _LIST_ITEM.match(value, position)
+        end = match.end() if match else position
+        if end < len(value) and value[end] != ",":
+            end = len(value)
+        items.append(value[position:end].strip(" \t"))
+        position = end
+    return tuple(item for item in items if item)
+
+
+def _as_written(name: str, value: str | None) -> tuple[str, str | None]:
+    if not name or _BARE.fullmatch(name) is None or "=" in name:
+        raise ValueError(f"invalid parameter name {name!r}: use an RFC 3261 token")
+    if value is None or _BARE.fullmatch(value) or re.fullmatch(QUOTED, value, re.DOTALL):
+        return name, value
+    return name, quote(value)
+
+
+@frozen(init=False, eq=False, repr=False)
+class Params:
+    """Immutable, ordered parameters of a header or URI: pairs of a name and a value, `None` for a flag such as `lr`.
+
+    Names compare without case. Values are kept as they were written (a quoted string stays quoted, nothing is
+    percent-decoded), because tags and branches must come back to the byte; `get` gives the text without quotes.
+    A value given to the constructor or `with_` that is no token is quoted. RFC 3261 7.3.1.
+    """
+
+    pairs: tuple[tuple[str, str | None], ...]
+
+    def __init__(self, pairs: Iterable[tuple[str, str | None]] = ()) -> None:
+        written = tuple(_as_written(name, value) for name, value in pairs)
+        self.__attrs_init__(written)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    @classmethod
+    def parse(cls, text: str) -> Params:
+        """Parameters from `;a=b;c="d e"`. Raises ValueError for anything else, such as `;;`."""
+        if not text:
+            return NO_PARAMS
+        pairs: list[tuple[str, str | None]] = []
+        position, end = 0, len(text)
+        match = _PARAM.match
+        while position < end:
+            found = match(text, position)
+            if found is None:
+                if text[position:].strip(" \t"):
+                    raise ValueError(f"malformed parameters {text[:80]!r}")
+                break
+            pairs.append(found.groups())  # pyright: ignore[reportArgumentType]: a pattern of two groups
+            position = found.end()
+        return cls._of(tuple(pairs))
+
+    @classmethod
+    def _of(cls, pairs: tuple[tuple[str, str | None], ...]) -> Params:
+        params = object.__new__(cls)
+        params.__attrs_init__(pairs)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        return params
+
+    def get(self, name: str) -> str | None:
+        """The value without its quotes, or None if there is no such parameter or it is a flag (ask with `in`)."""
+        wanted = name.lower()
+        for key, value in self.pairs:
+            if key.lower() == wanted:
+                return value if value is None else unquote(value)
+        return None
+
+    def with_(self, name: str, value: str | None = None) -> Params:
+        """These parameters with `name` set: in its old place, or else at the end."""
+        pair = _as_written(name, value)
+        if name not in self:
+            return self._of((*self.pairs, pair))
+        wanted = name.lower()
+        return self._of(tuple(pair if key.lower() == wanted else (key, old) for key, old in self.pairs))
+
+    def without(self, name: str) -> Params:
+        """These parameters without `name`."""
+        wanted = name.lower()
+        return self._of(tuple(pair for pair in self.pairs if pair[0].lower() != wanted))
+
+    def __contains__(self, name: str) -> bool:
+        wanted = name.lower()
+        return any(key.lower() == wanted for key, _ in self.pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str | None]]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __str__(self) -> str:
+        return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in self.pairs)
+
+    def __repr__(self) -> str:
+        return f"Params({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Params) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[tuple[str, str | None], ...]:
+        return tuple((name.lower(), value) for name, value in self.pairs)
+
+
+NO_PARAMS: Final = Params()
