@@ -13,10 +13,16 @@ from typing import Any
 from weakref import WeakSet
 
 import pytest
+from hypothesis import settings
 
 GRACE = 1.0  # seconds in which what is ending may end
 MEDIA_THREAD = "jzrx-media"  # one per process, and it may outlive a test
 INTEROP = Path(__file__).parent / "interop"
+IN_CI = os.environ.get("CI") == "true"
+
+# A busy machine is no fault: where time matters a test says so itself. CI runs the same examples every time.
+settings.register_profile("jzrx", deadline=None, derandomize=IN_CI)
+settings.load_profile("jzrx")
 
 _shared: WeakSet[object] = WeakSet()  # threads and loops that fixtures of a wider scope own
 _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
@@ -93,7 +99,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _must_not_skip(report: pytest.TestReport | pytest.CollectReport, *, interop: bool) -> None:
     """In CI a skipped test of a real server is a failure: else a missing package would pass for a green run."""
-    if os.environ.get("CI") == "true" and interop and report.skipped and not hasattr(report, "wasxfail"):
+    if IN_CI and interop and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, but CI=true wants every interop test to run: {report.longrepr}"
 

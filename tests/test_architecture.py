@@ -40,8 +40,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 PUBLIC_MODULES = {"jzrx", "jzrx.media", "jzrx.sip", "jzrx.testing"}
 
 IMPURE = {"asyncio", "websockets", "aiortc", "aioice", "time", "random", "secrets", "socket", "uuid"}
-PURE_MEDIA = {"sdp", "jitter", "rtp", "codecs", "dtmf", "stats"}
+PURE_MEDIA = {"sdp", "negotiation", "ice_servers", "jitter", "rtp", "rtcp", "codecs", "dtmf", "stats"}
 SIP_SHELL = {"engine", "transport"}
+
+# Libraries that one place wraps for all the others. transport.py alone touches the private parts of aiortc and aioice.
+ONLY_IN = {
+    "aioice": ("jzrx.media.transport",),
+    "aiortc": ("jzrx.media",),
+    "websockets": ("jzrx.sip.transport", "jzrx.testing"),
+}
 
 
 class Import(NamedTuple):
@@ -170,6 +177,18 @@ def test_rx_stays_in_one_file_of_the_store() -> None:
         if room_of(module) == "store" and module != "jzrx.store.store"
         for imported in imports_of(module)
         if imported.target.split(".")[0] == "reactivex"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_libraries_are_wrapped_in_one_place(library: str) -> None:
+    wrong = [
+        complaint(module, imported, f"only {' and '.join(ONLY_IN[library])} may")
+        for module in MODULES
+        if not f"{module}.".startswith(tuple(f"{place}." for place in ONLY_IN[library]))
+        for imported in imports_of(module)
+        if imported.target.split(".")[0] == library
     ]
     assert not wrong, "\n".join(wrong)
 
