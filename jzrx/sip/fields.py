@@ -50,6 +50,7 @@ _KEYS: Final = {
 _SECRET: Final = frozenset({"authorization", "proxy-authorization"})
 _FOLD: Final = re.compile(r"[ \t]*+\r\n[ \t]++")
 # A NUL may stand in a quoted string behind a backslash (RFC 3261 25.1, quoted-pair) and nowhere else.
+LINE_END: Final = re.compile(r"\r\n(?![ \t])")
 STRAY: Final = re.compile(r"[\r\n]|(?<!\\)\x00")
 FORBIDDEN: Final = re.compile(r"[\r\n\ud800-\udfff]|(?<!\\)\x00")
 
@@ -62,6 +63,16 @@ def decode(octets: bytes) -> str:
 def readable(text: str) -> str:
     """`text` with U+FFFD in place of lone surrogates, which could not be printed or sent anywhere else."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def split_lines(head: str) -> list[str]:
+    """Lines without their CRLF, each with those that are folded into it. Raises ValueError for a stray CR, LF or NUL."""
+    lines = head.split("\r\n")
+    if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
+        raise ValueError("a CR or LF stands alone in the headers")
+    if "\x00" in head and STRAY.search(head.replace("\r\n", "")):
+        raise ValueError("a NUL stands alone in the headers")
+    return LINE_END.split(head) if "\r\n " in head or "\r\n\t" in head else lines
 
 
 def header_key(name: str) -> str:

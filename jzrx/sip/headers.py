@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 from jzrx.sip.params import NO_PARAMS, QUOTED, TOKEN_CHARS, Params, is_token, quote, split_list, unquote
 from jzrx.sip.uri import HOST, Uri, checked_host, wildcard
 
-__all__ = ["WILDCARD", "CSeq", "NameAddr", "Params", "Via", "is_token", "quote", "split_list", "unquote"]
+__all__ = ["WILDCARD", "CSeq", "NameAddr", "Params", "Via", "is_token", "media_type", "quote", "split_list", "unquote"]
 
 # Display names may be unquoted tokens; raw UTF-8 in them is no token, but common and unambiguous.
 _NAME_ADDR: Final = re.compile(
@@ -156,3 +156,13 @@ class CSeq:
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+def media_type(value: str) -> tuple[str, Params]:
+    """A Content-Type's `type/subtype` in lower case, and its parameters (none if they are malformed)."""
+    name, semicolon, rest = value.partition(";")
+    try:
+        params = Params.parse(semicolon + rest)
+    except ValueError:
+        params = NO_PARAMS
+    return "".join(name.split()).lower(), params

@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 from attrs import evolve, field, frozen
 
 from jzrx.sip import readers
-from jzrx.sip.fields import FORBIDDEN, NO_HEADERS, STRAY, Headers, decode, readable
-from jzrx.sip.headers import CSeq, NameAddr, Via
+from jzrx.sip.fields import FORBIDDEN, LINE_END, NO_HEADERS, STRAY, Headers, decode, readable, split_lines
+from jzrx.sip.headers import CSeq, NameAddr, Via, media_type
 from jzrx.sip.params import TOKEN_CHARS, is_token
 from jzrx.sip.status import METHODS, reason_phrase
 from jzrx.sip.uri import Uri
@@ -102,7 +102,7 @@ class Message:
     def content_type(self) -> str | None:
         """The body's media type, `type/subtype` in lower case without parameters; None if there is no Content-Type."""
         value = self.headers.get("Content-Type")
-        return None if value is None else "".join(value.partition(";")[0].split()).lower()
+        return None if value is None else media_type(value)[0]
 
     def replace(self, **changes: Any) -> Self:
         """A copy with fields replaced. Header lines that stay are printed as they were."""
@@ -276,7 +276,6 @@ def parse_message(data: bytes | str, *, max_size: int = MAX_SIZE) -> Request | R
 
 _REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARS}]++) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
 _STATUS_LINE: Final = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?: ([^\x00]*+))?+", re.IGNORECASE)
-_LINE_END: Final = re.compile(r"\r\n(?![ \t])")
 
 
 def _parse(octets: bytes, max_size: int) -> Request | Response:
@@ -288,7 +287,7 @@ def _parse(octets: bytes, max_size: int) -> Request | Response:
         raise MessageError(f"larger than {max_size} octets", 413 if 0 <= end < max_size - 4 else 513)
     if end < 0:
         raise ValueError("no empty line ends the headers")
-    start_line, *lines = _split_lines(decode(octets[:end]))
+    start_line, *lines = split_lines(decode(octets[:end]))
     if len(lines) > MAX_LINES or (end > MAX_LINE and max(map(len, lines)) > MAX_LINE):
         raise MessageError(f"more than {MAX_LINES} header lines, or one longer than {MAX_LINE}", 513)
     headers = Headers.parse(lines)
@@ -307,16 +306,6 @@ def _parse(octets: bytes, max_size: int) -> Request | Response:
         _check_request(message)
     object.__setattr__(message, "_wire", octets[:stop])
     return message
-
-
-def _split_lines(head: str) -> list[str]:
-    """The start line and header lines, each with the lines that are folded into it."""
-    lines = head.split("\r\n")
-    if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
-        raise ValueError("a CR or LF stands alone in the headers")
-    if "\x00" in head and STRAY.search(head.replace("\r\n", "")):
-        raise ValueError("a NUL stands alone in the headers")
-    return _LINE_END.split(head) if "\r\n " in head or "\r\n\t" in head else lines
 
 
 def _end_of_body(octets: bytes, start: int, headers: Headers) -> int:
@@ -349,7 +338,7 @@ def _check_request(request: Request) -> None:
 
 def _salvage(octets: bytes) -> Partial | None:
     """What can be read of a message that was refused, so that it can be answered."""
-    start_line, *lines = _LINE_END.split(decode(octets.partition(b"\r\n\r\n")[0]))
+    start_line, *lines = LINE_END.split(decode(octets.partition(b"\r\n\r\n")[0]))
     headers = NO_HEADERS
     for line in lines[:MAX_LINES]:
         with suppress(ValueError):

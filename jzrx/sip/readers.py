@@ -1,6 +1,6 @@
 """Typed reading of header fields: one function for each accessor of a message, from all headers to the value.
 
-`Headers.memo` runs each of them once. All raise ValueError for what is missing or malformed.
+`Headers.memo` runs each of them once. All but the numbers raise ValueError for what is missing or malformed.
 """
 
 import re
@@ -10,35 +10,10 @@ from typing import Final
 from jzrx.sip.fields import Headers
 from jzrx.sip.headers import CSeq, NameAddr, Via
 
-MAX_SECONDS = 2**32 - 1
+MAX_SECONDS: Final = 2**32 - 1
 """RFC 3261 20.19: an Expires is "between 0 and (2**32)-1"."""
 
-
-def _the_one(name: str) -> Callable[[Headers], str]:
-    def read(headers: Headers) -> str:
-        values = headers.get_all(name)
-        if len(values) != 1:
-            raise ValueError("is given more than once" if values else "is missing")
-        return values[0]
-
-    return read
-
-
-def _addresses(name: str) -> Callable[[Headers], tuple[NameAddr, ...]]:
-    def read(headers: Headers) -> tuple[NameAddr, ...]:
-        return tuple(NameAddr.parse(item) for item in headers.get_list(name))
-
-    return read
-
-
-def _number(name: str) -> Callable[[Headers], int | None]:
-    def read(headers: Headers) -> int | None:
-        value = headers.get(name)
-        if value is None or not (value.isascii() and value.isdigit()):
-            return None
-        return min(int(value[-10:]), MAX_SECONDS) if len(value.lstrip("0")) <= 10 else MAX_SECONDS
-
-    return read
+_CALL_ID: Final = re.compile(r"[^\x00-\x20\x7f]++")
 
 
 def vias(headers: Headers) -> tuple[Via, ...]:
@@ -48,29 +23,68 @@ def vias(headers: Headers) -> tuple[Via, ...]:
     return hops
 
 
-_one_from, _one_to, _one_call_id, _one_cseq = map(_the_one, ("From", "To", "Call-ID", "CSeq"))
-_CALL_ID: Final = re.compile(r"[^\x00-\x20\x7f]++")
-contacts, routes, record_routes = map(_addresses, ("Contact", "Route", "Record-Route"))
-expires, max_forwards = map(_number, ("Expires", "Max-Forwards"))
-
-
 def from_(headers: Headers) -> NameAddr:
-    return NameAddr.parse(_one_from(headers))
+    return NameAddr.parse(_the_one(headers, "From"))
 
 
 def to(headers: Headers) -> NameAddr:
-    return NameAddr.parse(_one_to(headers))
+    return NameAddr.parse(_the_one(headers, "To"))
 
 
 def call_id(headers: Headers) -> str:
-    value = _one_call_id(headers)
+    value = _the_one(headers, "Call-ID")
     if _CALL_ID.fullmatch(value) is None:
         raise ValueError(f"malformed Call-ID {value[:80]!r}")
     return value
 
 
 def cseq(headers: Headers) -> CSeq:
-    return CSeq.parse(_one_cseq(headers))
+    return CSeq.parse(_the_one(headers, "CSeq"))
+
+
+def contacts(headers: Headers) -> tuple[NameAddr, ...]:
+    found = _addresses(headers, "Contact")
+    # RFC 3261 10.3 step 6: with any further Contact field value beside the `*`, "the request is invalid".
+    if len(found) > 1 and any(contact.is_wildcard for contact in found):
+        raise ValueError("the * must stand alone")
+    return found
+
+
+def routes(headers: Headers) -> tuple[NameAddr, ...]:
+    return _addresses(headers, "Route")
+
+
+def record_routes(headers: Headers) -> tuple[NameAddr, ...]:
+    return _addresses(headers, "Record-Route")
+
+
+def expires(headers: Headers) -> int | None:
+    return seconds(headers.get("Expires"))
+
+
+def max_forwards(headers: Headers) -> int | None:
+    return seconds(headers.get("Max-Forwards"))
+
+
+def seconds(value: str | None) -> int | None:
+    """A number of the size of delta-seconds, cut to 2**32 - 1; None if it is none."""
+    if value is None or not (value.isascii() and value.isdigit()):
+        return None
+    return MAX_SECONDS if len(value.lstrip("0")) > 10 else min(int(value[-10:]), MAX_SECONDS)
+
+
+def validate(headers: Headers) -> None:
+    """Read, and so keep, what RFC 3261 8.1.1 demands, and the addresses; so no accessor raises later.
+
+    Raises ValueError that names the header which is missing, malformed or given too often.
+    """
+    for name, read in _VALIDATED:
+        try:
+            headers.memo(read)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    if len(headers.get_all("Max-Forwards")) > 1:
+        raise ValueError("Max-Forwards: is given more than once")
 
 
 _VALIDATED: Final[tuple[tuple[str, Callable[[Headers], object]], ...]] = (
@@ -85,18 +99,12 @@ _VALIDATED: Final[tuple[tuple[str, Callable[[Headers], object]], ...]] = (
 )
 
 
-def validate(headers: Headers) -> None:
-    """Read, and so keep, every value of which RFC 3261 8.1.1 asks, and the addresses; so no accessor raises later.
+def _the_one(headers: Headers, name: str) -> str:
+    values = headers.get_all(name)
+    if len(values) != 1:
+        raise ValueError("is given more than once" if values else "is missing")
+    return values[0]
 
-    Raises ValueError that names the header which is missing, malformed or given too often.
-    """
-    for name, read in _VALIDATED:
-        try:
-            headers.memo(read)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-    if len(headers.get_all("Max-Forwards")) > 1:
-        raise ValueError("Max-Forwards is given more than once")
-    # "The Contact header field value of "*" [...] MUST NOT" stand beside others (RFC 3261 10.3 step 6).
-    if len(found := headers.memo(contacts)) > 1 and any(contact.is_wildcard for contact in found):
-        raise ValueError("Contact: * must stand alone")
+
+def _addresses(headers: Headers, name: str) -> tuple[NameAddr, ...]:
+    return tuple(NameAddr.parse(item) for item in headers.get_list(name))
