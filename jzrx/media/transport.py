@@ -1,0 +1,425 @@
+"""ICE, DTLS and SRTP of one audio stream, on the sockets of aioice and the DTLS of aiortc.
+
+The only file that touches private parts of the two; `tests/media/test_transport.py` holds them to what is used here.
+Why not their public surface: aioice waits 5 s for a dead STUN server and sleeps 20 ms after a check that succeeded, and
+never offers loopback; aiortc takes only ECDSA peers, and puts a queue and a task between the socket and SRTP.
+"""
+# pyright: reportPrivateUsage=false
+
+import asyncio
+import datetime
+import logging
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, cast
+
+import pylibsrtp
+from aioice import Candidate, Connection, stun
+from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import StunProtocol, relayed_candidate
+from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+
+from jzrx.media.ice_servers import Server
+from jzrx.media.sdp import AudioDescription, Fingerprint
+from jzrx.ports import MediaError
+
+__all__ = ["Certificate", "IceDtls"]
+
+GATHER_TIMEOUT = 0.5  # s, for all STUN and TURN servers together, their names' lookup included
+SETUP_TIMEOUT = 10.0  # s, from the other side's parameters to keys
+CLOSE_TIMEOUT = 0.5  # s, for a TURN server to free the allocation
+CHECK_INTERVAL = 0.02  # s, between two connectivity checks (Ta, RFC 8445 section 14.2)
+MAX_CANDIDATES = 32  # of the other side: each costs checks, and whoever writes the SDP chooses whom we send them to
+MAX_QUEUED = 64  # DTLS datagrams that wait for the handshake
+MAX_DATAGRAM = 1500  # bytes, what libsrtp's Python binding takes
+LOOPBACK = ["127.0.0.1", "::1"]
+
+logger = logging.getLogger("jzrx.media")
+
+
+class Certificate(RTCCertificate):
+    """Our self-signed certificate (P-256). It accepts peers whose own is RSA, as FreeSWITCH's and baresip's is."""
+
+    @property
+    def is_stale(self) -> bool:
+        """It expires within a day."""
+        return self.expires - datetime.datetime.now(datetime.UTC) < datetime.timedelta(days=1)
+
+    def _create_ssl_context(self, srtp_profiles: Any) -> Any:
+        context = super()._create_ssl_context(srtp_profiles)
+        # aiortc's list, and the same with RSA. RFC 8827 section 6.5 demands the first.
+        context.set_cipher_list(
+            b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+            b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+            b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+            b"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+        )
+        return context
+
+
+class _Ice(Connection):
+    """aioice's connection with our gathering, our pacing, and media that bypasses its queue."""
+
+    def __init__(self, *, servers: tuple[Server, ...] = (), loopback: bool = False, **credentials: Any) -> None:
+        super().__init__(ice_controlling=False, **credentials)
+        self.on_media: Callable[[bytes], None] = lambda data: None
+        self.on_closed: Callable[[], None] = lambda: None
+        self.round_trip_time: float | None = None
+        self._servers = servers
+        self._loopback = loopback
+        self._hosts: asyncio.Future[list[Candidate]] | None = None
+        self._pacer: asyncio.TimerHandle | None = None
+
+    # --- gathering ---
+
+    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
+        if self._loopback:
+            addresses = LOOPBACK + addresses
+        # Shielded: cancelled within, aioice would forget the sockets that it has opened by then. It takes no time, as
+        # aioice itself is told of no servers.
+        self._hosts = asyncio.ensure_future(super().get_component_candidates(component, addresses))
+        candidates = await asyncio.shield(self._hosts)
+        found = await self._ask_servers()
+        for protocol in self._protocols:
+            _intercept(protocol)
+        return candidates + found
+
+    async def _ask_servers(self) -> list[Candidate]:
+        """The candidates that the STUN and TURN servers gave us in time."""
+        found: list[Candidate] = []
+        if asked := [asyncio.ensure_future(self._ask(server, found)) for server in self._servers]:
+            try:
+                await asyncio.wait(asked, timeout=GATHER_TIMEOUT)
+            finally:
+                for task in asked:
+                    task.cancel()
+                # They close what they opened, and wait for nothing more.
+                results = await asyncio.gather(*asked, return_exceptions=True)
+            for server, result in zip(self._servers, results, strict=True):
+                if result is not None:
+                    logger.info("no candidate from %s, port %d: %r", server.host, server.port, result)
+        return found
+
+    async def _ask(self, server: Server, found: list[Candidate]) -> None:
+        if server.relay:
+            found.append(await self._allocate(server))
+            return
+        infos = await asyncio.get_running_loop().getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM)
+        addresses = {ip_address(info[4][0]).version: (str(info[4][0]), int(info[4][1])) for info in reversed(infos)}
+        hosts = [(protocol, ip_address(protocol.local_candidate.host)) for protocol in self._protocols]
+        # From loopback no server can be reached: the question would go unanswered and cost the whole time.
+        questions = [
+            _reflexive(protocol, addresses[host.version], found)
+            for protocol, host in hosts
+            if host.version in addresses and not host.is_loopback
+        ]
+        await asyncio.gather(*questions, return_exceptions=True)
+
+    async def _allocate(self, server: Server) -> Candidate:
+        candidate, protocol = await relayed_candidate(
+            component=1,
+            hide_related_address=False,
+            protocol_factory=lambda: StunProtocol(self),
+            turn_server=(server.host, server.port),
+            turn_username=server.username,
+            turn_password=server.credential,
+            turn_ssl=server.tls,
+            turn_transport=server.transport,
+        )
+        self._protocols.append(protocol)
+        return candidate
+
+    def take_sockets(self, other: "_Ice") -> None:
+        """Go on with the sockets and candidates of `other`, which keeps nothing to close."""
+        self._protocols, other._protocols = other._protocols, []
+        self._local_candidates, other._local_candidates = other._local_candidates, []
+        self._local_candidates_start = self._local_candidates_end = True
+        for protocol in self._protocols:
+            protocol.receiver = self
+
+    # --- connecting ---
+
+    def _check_periodic(self) -> bool:
+        # connect() sleeps 20 ms after each call that returns True, whether or not that check has succeeded meanwhile.
+        # So it is told that there is nothing more to check, and awaits the outcome, and a timer paces the checks.
+        if super()._check_periodic():
+            self._pacer = asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._check_periodic)
+        return False
+
+    async def close(self) -> None:
+        if self._pacer is not None:
+            self._pacer.cancel()
+        if self._hosts is not None:
+            await asyncio.wait([self._hosts])
+        relayed = [protocol for protocol in self._protocols if protocol.local_candidate.type == "relay"]
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await super().close()
+        except TimeoutError:
+            # A TURN server that died is asked for a minute to free the allocation; it expires by itself.
+            for protocol in relayed:
+                protocol.transport._TurnTransport__close_task.cancel()  # type: ignore[attr-defined]
+        self.on_closed()
+
+    # --- datagrams ---
+
+    def data_received(self, data: bytes, component: int) -> None:
+        if self._queue.qsize() < MAX_QUEUED:
+            super().data_received(data, component)
+
+    def send_media(self, data: bytes) -> None:
+        if (pair := self._nominated.get(1)) is not None:
+            pair.protocol.transport.sendto(data, pair.remote_addr)
+
+    # What RTCDtlsTransport asks of its transport.
+
+    async def _recv(self) -> bytes:
+        return await self.recv()
+
+    async def _send(self, data: bytes) -> None:
+        await self.send(data)
+
+
+async def _reflexive(protocol: StunProtocol, server: tuple[str, int], found: list[Candidate]) -> None:
+    """Ask a STUN server how it sees our socket (RFC 8489 section 14.2), and add that to `found`."""
+    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    response, _ = await protocol.request(request, server)
+    host, port = response.attributes["XOR-MAPPED-ADDRESS"]
+    base = protocol.local_candidate
+    if (host, port) == (base.host, base.port):
+        return  # RFC 8445 section 5.1.3: a candidate is redundant if and only if its address equals another's
+    found.append(
+        Candidate(
+            foundation=candidate_foundation("srflx", "udp", base.host),
+            component=base.component,
+            transport="udp",
+            priority=candidate_priority(base.component, "srflx"),
+            host=host,
+            port=port,
+            type="srflx",
+            related_address=base.host,
+            related_port=base.port,
+        )
+    )
+
+
+def _intercept(protocol: StunProtocol) -> None:
+    """Sort datagrams by their first byte before aioice tries each as STUN, and time its checks."""
+    below, ask = protocol.datagram_received, protocol.request
+
+    def datagram_received(data: Any, addr: tuple[Any, ...]) -> None:
+        # RFC 7983 section 7: [0..3] STUN, [20..63] DTLS, [128..191] RTP or RTCP; anything else is dropped.
+        first = data[0] if data else 255
+        if 128 <= first <= 191:
+            protocol.receiver.on_media(data)  # type: ignore[attr-defined]
+        elif first <= 3 or 20 <= first <= 63:
+            try:
+                below(data, addr)
+            except Exception as error:  # whatever the network sends: aioice lets some malformed attributes through
+                logger.debug("dropped a datagram from %s: %r", addr[0], error)
+
+    async def request(*args: Any, **kwargs: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        answer = await ask(*args, **kwargs)
+        # Karn: once it was repeated (0.5 s), nobody knows which one was answered.
+        if (elapsed := loop.time() - started) < stun.RETRY_RTO and isinstance(protocol.receiver, _Ice):
+            protocol.receiver.round_trip_time = elapsed
+        return answer
+
+    protocol.datagram_received = datagram_received
+    protocol.request = request
+
+
+class IceDtls:
+    """The way to one remote: gathered, connected once, closed. The way to another remote is its `successor`.
+
+    `on_rtp` and `on_rtcp` get each datagram after SRTP, synchronously; `on_lost` is called once when the other side's
+    consent to receive ran out (RFC 7675). Everything happens on the running loop.
+    """
+
+    def __init__(
+        self,
+        certificate: Certificate,
+        *,
+        servers: tuple[Server, ...] = (),
+        loopback: bool = False,
+        on_rtp: Callable[[bytes], None],
+        on_rtcp: Callable[[bytes], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._certificate = certificate
+        self._on_rtp = on_rtp
+        self._on_rtcp = on_rtcp
+        self._on_lost = on_lost
+        self._use(_Ice(servers=servers, loopback=loopback))
+        self._dtls: RTCDtlsTransport | None = None
+        self._tx: pylibsrtp.Session | None = None
+        self._rx: pylibsrtp.Session | None = None
+        self._closing = False
+
+    def _use(self, ice: _Ice) -> None:
+        self._ice = ice
+        ice.on_media = self._media_received
+        ice.on_closed = self._ice_closed
+
+    # --- what we tell the other side ---
+
+    @property
+    def ufrag(self) -> str:
+        """Our ICE user name fragment."""
+        return self._ice.local_username
+
+    @property
+    def pwd(self) -> str:
+        """Our ICE password."""
+        return self._ice.local_password
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The values of `a=candidate`, without the prefix."""
+        return tuple(candidate.to_sdp() for candidate in self._ice.local_candidates)
+
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """Of our certificate: one, since old peers read only the first."""
+        return tuple(
+            Fingerprint(fingerprint.algorithm, fingerprint.value)
+            for fingerprint in self._certificate.getFingerprints()
+            if fingerprint.algorithm == "sha-256"
+        )
+
+    @property
+    def round_trip_time(self) -> float | None:
+        """Of the last connectivity or consent check, in seconds."""
+        return self._ice.round_trip_time
+
+    @property
+    def is_up(self) -> bool:
+        """There are keys, and a pair of addresses to use them on."""
+        return self._tx is not None and 1 in self._ice._nominated
+
+    # --- its life ---
+
+    async def gather(self, *, controlling: bool) -> None:
+        """Open the sockets and ask the servers, for at most 0.5 s; those that do not answer are left out.
+
+        `controlling`: we make the offer (RFC 8445 section 6.1.1). Known before the offer leaves, since checks may
+        come before the answer does, and a role conflict then costs the call.
+        """
+        self._ice.ice_controlling = controlling
+        await self._ice.gather_candidates()
+
+    async def connect(self, remote: AudioDescription, *, active: bool) -> None:
+        """Agree on addresses and keys with `remote`, for at most 10 s; `active`: we begin the DTLS handshake.
+
+        Raises MediaError that says what did not work.
+        """
+        step = "ICE: no address of the other side answered"
+        try:
+            async with asyncio.timeout(SETUP_TIMEOUT):
+                await self._check(remote)
+                if self._tx is None:
+                    step = "DTLS: the handshake was not finished"
+                    await self._shake_hands(remote, active=active)
+        except TimeoutError:
+            raise MediaError(f"No media path. {step} in {SETUP_TIMEOUT:g} s") from None
+        except OSError as error:
+            raise MediaError(f"No media path. {step} ({error})") from error
+
+    async def _check(self, remote: AudioDescription) -> None:
+        ice = self._ice
+        if remote.ice_lite:
+            # RFC 8445 section 6.1.1: of a full and a lite agent, the full one takes the controlling role.
+            ice.ice_controlling = True
+        ice.remote_is_lite = remote.ice_lite
+        ice.remote_username, ice.remote_password = remote.ice_ufrag, remote.ice_pwd
+        candidates = _usable(remote.candidates)
+        await asyncio.gather(*map(ice.add_remote_candidate, candidates), return_exceptions=True)
+        # All candidates stand in the SDP, also of those who never say a=end-of-candidates; else aioice checks for ever.
+        await ice.add_remote_candidate(None)
+        await ice.connect()
+
+    async def _shake_hands(self, remote: AudioDescription, *, active: bool) -> None:
+        self._dtls = dtls = RTCDtlsTransport(cast("Any", self._ice), [self._certificate])
+        dtls._set_role("client" if active else "server")
+        fingerprints = [RTCDtlsFingerprint(each.algorithm, each.value) for each in remote.fingerprints]
+        await dtls.start(RTCDtlsParameters(fingerprints))
+        if dtls.state != "connected":
+            raise ConnectionError(
+                "the certificate is not the one that the SDP names, or no SRTP profile in common"
+                if dtls.encrypted
+                else "the handshake failed"
+            )
+        self._tx, self._rx = dtls._tx_srtp, dtls._rx_srtp
+
+    def successor(self, *, restart: bool, same_peer: bool) -> "IceDtls":
+        """The way to another remote from the same sockets; this one can then only be closed.
+
+        `restart`: with new ICE credentials, as the answer to an ICE restart must have (RFC 8839 section 4.4.1.1.1);
+        without, the remote answers the offer that this one was made for (a fork). `same_peer`: the keys go on.
+        """
+        other = IceDtls(self._certificate, on_rtp=self._on_rtp, on_rtcp=self._on_rtcp, on_lost=self._on_lost)
+        if not restart:
+            other._use(_Ice(local_username=self.ufrag, local_password=self.pwd))
+        other._ice.take_sockets(self._ice)
+        other._ice.ice_controlling = self._ice.ice_controlling
+        if same_peer:
+            other._tx, other._rx = self._tx, self._rx
+        return other
+
+    async def close(self) -> None:
+        """Close the sockets and end the tasks; a second call does nothing."""
+        if self._closing:
+            return
+        self._closing = True
+        self._tx = self._rx = None
+        if self._dtls is not None:
+            task = self._dtls._task
+            await self._dtls.stop()
+            if task is not None:
+                await asyncio.wait([task])
+        await self._ice.close()
+
+    def _ice_closed(self) -> None:
+        if not self._closing:
+            self._on_lost()
+
+    # --- datagrams ---
+
+    def send_rtp(self, packet: bytes) -> None:
+        """Encrypt and send; without a way to the other side, nothing happens."""
+        if self._tx is not None:
+            self._ice.send_media(self._tx.protect(packet))
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Encrypt and send an RTCP compound packet, likewise."""
+        if self._tx is not None:
+            self._ice.send_media(self._tx.protect_rtcp(packet))
+
+    def _media_received(self, data: bytes) -> None:
+        if self._rx is None or not 12 <= len(data) <= MAX_DATAGRAM:
+            return
+        try:
+            # RFC 5761 section 4: the second byte is 192 to 223 in RTCP, and in no RTP.
+            if 192 <= data[1] <= 223:
+                self._on_rtcp(self._rx.unprotect_rtcp(data))
+            else:
+                self._on_rtp(self._rx.unprotect(data))
+        except pylibsrtp.Error as error:
+            logger.debug("dropped a datagram: %r", error)
+
+
+def _usable(lines: tuple[str, ...]) -> list[Candidate]:
+    """The candidates that we can pair: UDP, the first component. The others and the malformed are left out."""
+    candidates: list[Candidate] = []
+    for line in lines:
+        try:
+            candidate = Candidate.from_sdp(line)
+        except ValueError:
+            logger.info("ignored a malformed candidate: %r", line)
+            continue
+        if candidate.transport.lower() == "udp" and candidate.component == 1:
+            candidates.append(candidate)
+    return candidates[:MAX_CANDIDATES]

@@ -1,0 +1,418 @@
+"""ICE, DTLS and SRTP on real sockets; and the private parts of aioice and aiortc that they rest on."""
+
+import asyncio
+import contextlib
+import inspect
+import random
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aioice.ice
+import aiortc
+import pytest
+from aioice import stun
+from aioice.turn import TurnTransport
+from attrs import evolve
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from jzrx.media import transport
+from jzrx.media.ice_servers import servers
+from jzrx.media.lookup import MediaLoop
+from jzrx.media.sdp import AudioDescription
+from jzrx.media.transport import Certificate, IceDtls
+from jzrx.ports import IceServer, MediaError
+
+CERTIFICATE = Certificate.generateCertificate()
+RTP = struct.pack("!BBHII", 0x80, 0, 1, 160, 0x1234) + b"\xff" * 160
+RTCP = struct.pack("!BBHII", 0x80, 201, 1, 0x1234, 0)[:8]
+
+
+class End:
+    """A transport and what it heard."""
+
+    def __init__(self, certificate: Certificate = CERTIFICATE, stun_uri: str | None = None, **options: object) -> None:
+        self.rtp: asyncio.Queue[bytes] = asyncio.Queue()
+        self.rtcp: asyncio.Queue[bytes] = asyncio.Queue()
+        self.lost = asyncio.Event()
+        asked = servers([IceServer((stun_uri,), username="u", credential="c")]) if stun_uri else ()
+        self.way = IceDtls(
+            certificate,
+            servers=asked,
+            loopback=True,
+            on_rtp=self.rtp.put_nowait,
+            on_rtcp=self.rtcp.put_nowait,
+            on_lost=self.lost.set,
+        )
+
+    def describe(self) -> AudioDescription:
+        return AudioDescription(
+            port=9,
+            proto="UDP/TLS/RTP/SAVPF",
+            codecs=(),
+            ice_ufrag=self.way.ufrag,
+            ice_pwd=self.way.pwd,
+            candidates=self.way.candidates,
+            fingerprints=self.way.fingerprints,
+        )
+
+
+@pytest.fixture(autouse=True)
+async def nothing_left() -> AsyncIterator[None]:
+    """Every socket is closed again, and nothing raised into the loop."""
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
+    before = open_files()
+    yield
+    assert open_files() == before
+    assert not errors
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@contextlib.asynccontextmanager
+async def gathered(*ends: End) -> AsyncIterator[None]:
+    try:
+        for number, end in enumerate(ends):
+            await end.way.gather(controlling=number == 0)
+        yield
+    finally:
+        for end in ends:
+            await end.way.close()
+
+
+async def connect(offerer: End, answerer: End, *, offerer_active: bool = False) -> None:
+    offer, answer = offerer.describe(), answerer.describe()
+    await asyncio.gather(
+        offerer.way.connect(answer, active=offerer_active), answerer.way.connect(offer, active=not offerer_active)
+    )
+
+
+async def assert_heard(sender: End, receiver: End) -> None:
+    sender.way.send_rtp(RTP)
+    sender.way.send_rtcp(RTCP)
+    async with asyncio.timeout(2):
+        assert await receiver.rtp.get() == RTP
+        assert await receiver.rtcp.get() == RTCP
+
+
+# --- the contract with aioice and aiortc ---
+
+USED = {
+    aioice.ice.Connection(ice_controlling=True): {
+        "_protocols",
+        "_local_candidates",
+        "_local_candidates_start",
+        "_local_candidates_end",
+        "_nominated",
+        "_queue",
+        "_check_periodic",
+        "data_received",
+        "get_component_candidates",
+    },
+    aioice.ice: {"StunProtocol", "relayed_candidate"},
+    aioice.ice.StunProtocol: {"datagram_received", "request"},
+    TurnTransport: {"_close"},
+    aiortc.RTCCertificate: {"_create_ssl_context"},
+    aiortc.RTCDtlsTransport: {"_set_role", "_setup_srtp"},
+    stun: {"RETRY_RTO"},
+}
+
+
+@pytest.mark.parametrize(("owner", "names"), USED.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_the_private_names_are_there(owner: object, names: set[str]) -> None:
+    assert not {name for name in names if not hasattr(owner, name)}
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        (aioice.ice.Connection.get_component_candidates, ["self", "component", "addresses", "timeout"]),
+        (aioice.ice.Connection.data_received, ["self", "data", "component"]),
+        (aioice.ice.StunProtocol.datagram_received, ["self", "data", "addr"]),
+        (aiortc.RTCCertificate._create_ssl_context, ["self", "srtp_profiles"]),
+        (
+            aioice.ice.relayed_candidate,
+            [
+                "component",
+                "hide_related_address",
+                "protocol_factory",
+                "turn_server",
+                "turn_username",
+                "turn_password",
+                "turn_ssl",
+                "turn_transport",
+            ],
+        ),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", ""),
+)
+def test_the_private_functions_take_what_we_give(function: object, parameters: list[str]) -> None:
+    assert list(inspect.signature(function).parameters) == parameters  # type: ignore[arg-type]
+
+
+def test_aioice_paces_its_checks_where_we_replace_it() -> None:
+    """connect() asks _check_periodic in a loop with a sleep, and then awaits the outcome."""
+    source = inspect.getsource(aioice.ice.Connection.connect)
+    assert source.index("self._check_periodic()") < source.index("asyncio.sleep(0.02)") < source.index("_state.get()")
+
+
+def test_aiortc_has_the_keys_after_the_handshake() -> None:
+    assert {"_tx_srtp", "_rx_srtp", "_ssl", "_task"} <= vars(
+        aiortc.RTCDtlsTransport(
+            aiortc.RTCIceTransport(aiortc.RTCIceGatherer(iceServers=[])), [aiortc.RTCCertificate.generateCertificate()]
+        )
+    ).keys()
+
+
+# --- gathering ---
+
+
+def own_address() -> str | None:
+    return next(iter(aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=False)), None)
+
+
+async def test_offers_loopback_only_if_asked() -> None:
+    local = End()
+    public = IceDtls(CERTIFICATE, on_rtp=print, on_rtcp=print, on_lost=print)
+    async with gathered(local):
+        assert any(" 127.0.0.1 " in candidate for candidate in local.way.candidates)
+        await public.gather(controlling=True)
+        assert not any(" 127.0.0.1 " in candidate for candidate in public.candidates)
+        await public.close()
+
+
+@pytest.mark.parametrize("uri", ["stun:HOST:9", "turn:HOST:9?transport=udp", "turn:HOST:9?transport=tcp"])
+async def test_a_dead_server_costs_half_a_second(uri: str) -> None:
+    end = End(stun_uri=uri.replace("HOST", own_address() or "127.0.0.1"))
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    async with gathered(end):
+        assert loop.time() - started <= 0.55
+        assert end.way.candidates
+    assert loop.time() - started <= 0.7
+
+
+async def test_a_silent_server_costs_half_a_second_and_a_cancelled_gathering_nothing() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
+        host = own_address() or "127.0.0.1"
+        hole.bind((host, 0))
+        for uri in ("turn", "stun"):
+            end = End(stun_uri=f"{uri}:{host}:{hole.getsockname()[1]}")
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            async with gathered(end):
+                assert loop.time() - started <= 0.55
+
+            end = End(stun_uri=f"{uri}:{host}:{hole.getsockname()[1]}")
+            gathering = asyncio.ensure_future(end.way.gather(controlling=True))
+            await asyncio.sleep(0)
+            gathering.cancel()
+            await asyncio.wait([gathering])
+            await end.way.close()
+
+
+class StunServer(asyncio.DatagramProtocol):
+    """Says that everybody's address is 198.51.100.7:7777."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        request = stun.parse_message(data)
+        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=request.transaction_id)
+        answer.attributes["XOR-MAPPED-ADDRESS"] = ("198.51.100.7", 7777)
+        self.transport.sendto(bytes(answer), addr)  # type: ignore[attr-defined]
+
+
+async def test_learns_its_address_from_a_stun_server() -> None:
+    if (host := own_address()) is None:
+        pytest.skip("loopback is the only interface")
+    loop = asyncio.get_running_loop()
+    server, _ = await loop.create_datagram_endpoint(StunServer, local_addr=(host, 0))
+    end = End(stun_uri=f"stun:{host}:{server.get_extra_info('sockname')[1]}")
+    started = loop.time()
+    async with gathered(end):
+        assert loop.time() - started < 0.3
+        assert any(" 198.51.100.7 7777 typ srflx raddr " in candidate for candidate in end.way.candidates)
+    server.close()
+    await asyncio.sleep(0)
+
+
+def test_a_lookup_that_hangs_holds_up_neither_gathering_nor_the_end_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments: release.wait(20) and [])
+
+    async def gather() -> float:
+        end = End(stun_uri="stun:stun.example.org:3478")
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        async with gathered(end):
+            return loop.time() - started
+
+    with asyncio.Runner(loop_factory=MediaLoop) as runner:
+        assert runner.run(gather()) <= 0.55
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "jzrx-lookup":
+            thread.join(2)
+
+
+# --- connecting ---
+
+
+@pytest.mark.parametrize("offerer_active", [False, True])
+async def test_connects_and_carries_rtp_and_rtcp_both_ways(offerer_active: bool) -> None:
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        assert not alice.way.is_up
+        await connect(alice, bob, offerer_active=offerer_active)
+        assert alice.way.is_up
+        await assert_heard(alice, bob)
+        await assert_heard(bob, alice)
+        assert alice.way.round_trip_time is not None
+        assert 0 < alice.way.round_trip_time < 0.5
+
+
+async def test_does_not_sleep_after_a_check_that_succeeded() -> None:
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+    for _ in range(5):
+        alice, bob = End(), End()
+        async with gathered(alice, bob):
+            started = loop.time()
+            await alice_and_bob_check(alice, bob)
+            times.append(loop.time() - started)
+    assert min(times) < 0.018, "aioice's own pacing takes 20 ms at least"
+
+
+async def alice_and_bob_check(alice: End, bob: End) -> None:
+    await asyncio.gather(alice.way._check(bob.describe()), bob.way._check(alice.describe()))
+
+
+async def test_peers_with_an_rsa_certificate_are_welcome() -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "rsa")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=2))
+    certificate = Certificate(key, builder.sign(key, hashes.SHA256()))  # type: ignore[arg-type]
+    for offerer_active in (False, True):
+        alice, bob = End(), End(certificate)
+        async with gathered(alice, bob):
+            await connect(alice, bob, offerer_active=offerer_active)
+            await assert_heard(alice, bob)
+
+
+async def test_a_wrong_fingerprint_is_refused() -> None:
+    alice, bob = End(), End(Certificate.generateCertificate())
+    async with gathered(alice, bob):
+        forged = evolve(bob.describe(), fingerprints=alice.way.fingerprints)
+        outcomes = await asyncio.gather(
+            alice.way.connect(forged, active=False),
+            bob.way.connect(alice.describe(), active=True),
+            return_exceptions=True,
+        )
+        assert isinstance(outcomes[0], MediaError)
+        assert "certificate" in outcomes[0].message
+        assert not alice.way.is_up
+
+
+@pytest.mark.parametrize("candidate", ["1 1 udp 1 127.0.0.1 9 typ host", "nonsense", "1 1 tcp 1 127.0.0.1 9 typ host"])
+async def test_nobody_answers(candidate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SETUP_TIMEOUT", 0.2)
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        with pytest.raises(MediaError, match=r"No media path\. ICE"):
+            await alice.way.connect(evolve(bob.describe(), candidates=(candidate,)), active=False)
+
+
+async def test_a_lite_agent_is_checked_by_us_whoever_offered() -> None:
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        alice.way._ice.ice_controlling, bob.way._ice.ice_controlling = False, False
+        lite = evolve(bob.describe(), ice_lite=True)
+        await asyncio.gather(alice.way.connect(lite, active=True), bob.way.connect(alice.describe(), active=False))
+        await assert_heard(alice, bob)
+
+
+# --- another remote ---
+
+
+async def test_a_second_answer_to_one_offer_is_reached_from_the_same_sockets() -> None:
+    alice, bob, carol = End(), End(), End(Certificate.generateCertificate())
+    async with gathered(alice, bob, carol):
+        offer = alice.describe()
+        await connect(alice, bob)
+        before = alice.way
+        alice.way = before.successor(restart=False, same_peer=False)
+        closing = asyncio.ensure_future(before.close())
+        assert alice.describe() == offer
+        await asyncio.gather(alice.way.connect(carol.describe(), active=False), carol.way.connect(offer, active=True))
+        await assert_heard(alice, carol)
+        await assert_heard(carol, alice)
+        await closing
+
+
+async def test_an_ice_restart_keeps_the_keys_and_changes_the_credentials() -> None:
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        await connect(alice, bob)
+        before = alice.way, bob.way
+        alice.way, bob.way = (way.successor(restart=True, same_peer=True) for way in before)
+        assert alice.way.ufrag != before[0].ufrag
+        assert alice.way.candidates
+        await asyncio.gather(*(way.close() for way in before))
+        await connect(alice, bob)
+        await assert_heard(alice, bob)
+        await assert_heard(bob, alice)
+        assert not alice.lost.is_set()
+
+
+# --- whatever the network sends ---
+
+
+async def test_garbage_changes_nothing() -> None:
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        ports = [int(line.split()[5]) for line in alice.way.candidates if " 127.0.0.1 " in line]
+        random.seed(1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            shower(stranger, ports[0])
+            await connect(alice, bob)
+            shower(stranger, ports[0])
+            await assert_heard(bob, alice)
+
+
+def shower(stranger: socket.socket, port: int) -> None:
+    genuine = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    genuine.attributes["USERNAME"] = "a:b"
+    genuine.add_message_integrity(b"x" * 22)
+    for first in (*range(256), None):
+        body = random.randbytes(random.choice((0, 1, 11, 12, 40, 200, 1600)))
+        stranger.sendto(bytes([first]) + body if first is not None else b"", ("127.0.0.1", port))
+    for _ in range(100):
+        message = bytearray(bytes(genuine))
+        message[random.randrange(len(message))] = random.randrange(256)
+        stranger.sendto(message[: random.randrange(len(message) + 1)], ("127.0.0.1", port))
+
+
+async def test_lost_consent_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.01)
+    monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 1)
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        await connect(alice, bob)
+        await bob.way.close()
+        async with asyncio.timeout(3):
+            await alice.lost.wait()
+        alice.way.send_rtp(RTP)  # goes nowhere, and says nothing
+        assert not bob.lost.is_set()
