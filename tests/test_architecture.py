@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jzrx"
 MAX_LINES = 450
 
-PURE_LEAVES = {"errors", "options", "types", "events", "commands", "ports"}
+PURE_LEAVES = {"errors", "options", "types", "headers", "events", "commands", "ports"}
 LEAVES = PURE_LEAVES | {"action"}
 FACADE = {"client", "call"}
 ROOMS_BELOW_THE_FACADE = {"store", "sip", "media"}  # the events are what they share
