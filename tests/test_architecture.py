@@ -20,9 +20,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jzrx"
 MAX_LINES = 450
 
-PURE_LEAVES = {"errors", "options", "types", "headers", "events", "commands", "ports"}
+PURE_LEAVES = {"errors", "options", "types", "checks", "headers", "events", "commands", "ports"}
 LEAVES = PURE_LEAVES | {"action"}
-FACADE = {"client", "call"}
+FACADE = {"client", "call", "targets"}
 ROOMS_BELOW_THE_FACADE = {"store", "sip", "media"}  # the events are what they share
 
 # Which other rooms a room may import.
@@ -40,7 +40,20 @@ MAY_IMPORT: dict[str, set[str]] = {
 PUBLIC_MODULES = {"jzrx", "jzrx.media", "jzrx.sip", "jzrx.testing"}
 
 IMPURE = {"asyncio", "websockets", "aiortc", "aioice", "time", "random", "secrets", "socket", "uuid"}
-PURE_MEDIA = {"sdp", "negotiation", "ice_servers", "jitter", "rtp", "rtcp", "codecs", "dtmf", "stats"}
+PURE_MEDIA = {
+    "sdp",
+    "negotiation",
+    "ice_servers",
+    "jitter",
+    "concealment",
+    "rtp",
+    "rtcp",
+    "codecs",
+    "g711",
+    "opus",
+    "dtmf",
+    "stats",
+}
 SIP_SHELL = {"engine", "transport"}
 
 # Libraries that one place wraps for all the others. transport.py alone touches the private parts of aiortc and aioice.
