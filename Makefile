@@ -39,7 +39,7 @@ format: $(VENV)/ready-dev
 bench: $(VENV)/ready-dev
 	@command -v npm >/dev/null || tools/apt-install nodejs npm
 	@cd benchmarks && npm install --silent --no-audit --no-fund
-	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+	@status=0; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || status=1; done; exit $$status
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/node_modules
