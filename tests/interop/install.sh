@@ -3,10 +3,11 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-had_kamailio=$(command -v kamailio || true)
+# /usr/sbin is not on everybody's PATH, so dpkg is asked.
+had_kamailio=$(dpkg-query -W -f '${db:Status-Status}' kamailio 2>/dev/null || true)
 tools/apt-install kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-extra-modules
 
 # Where systemd runs Debian starts a daemon on install. The tests start their own; one that the user had is left alone.
-if [ -z "$had_kamailio" ] && [ -d /run/systemd/system ]; then
+if [ "$had_kamailio" != installed ] && [ -d /run/systemd/system ]; then
     $([ "$(id -u)" = 0 ] || echo sudo -n) systemctl disable --now --quiet kamailio
 fi
