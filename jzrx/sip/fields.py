@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Final, TypeVar, cast
 
 from attrs import field, frozen
@@ -38,15 +39,6 @@ COMPACT: Final = {
     "y": "identity",
 }
 
-_COMMON: Final = """Via From To Call-ID CSeq Contact Max-Forwards Route Record-Route Content-Type Content-Length Allow
-Supported Require Proxy-Require User-Agent Server Expires Authorization Proxy-Authorization WWW-Authenticate
-Proxy-Authenticate Reason Refer-To Referred-By Event Subscription-State Accept Session-Expires Min-SE Date""".split()
-_KEYS: Final = {
-    **COMPACT,
-    **{compact.upper(): name for compact, name in COMPACT.items()},
-    **{name: name.lower() for name in _COMMON},
-    **{name.lower(): name.lower() for name in _COMMON},
-}
 _SECRET: Final = frozenset({"authorization", "proxy-authorization"})
 _FOLD: Final = re.compile(r"[ \t]*+\r\n[ \t]++")
 # A NUL may stand in a quoted string behind a backslash (RFC 3261 25.1, quoted-pair) and nowhere else.
@@ -66,7 +58,7 @@ def readable(text: str) -> str:
 
 
 def split_lines(head: str) -> list[str]:
-    """Lines without their CRLF, each with those that are folded into it. Raises ValueError for a stray CR, LF or NUL."""
+    """Lines without their CRLF, folded ones in one piece. Raises ValueError for a stray CR, LF or NUL."""
     lines = head.split("\r\n")
     if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
         raise ValueError("a CR or LF stands alone in the headers")
@@ -75,13 +67,21 @@ def split_lines(head: str) -> list[str]:
     return LINE_END.split(head) if "\r\n " in head or "\r\n\t" in head else lines
 
 
+@lru_cache(maxsize=1024)
 def header_key(name: str) -> str:
     """The one key of all spellings of a header's name: lower case, compact names made long."""
-    key = _KEYS.get(name)
-    if key is None:
-        lowered = name.lower()
-        key = COMPACT.get(lowered, lowered)
-    return key
+    lowered = name.lower()
+    return COMPACT.get(lowered, lowered)
+
+
+@lru_cache(maxsize=1024)
+def _parsed_name(text: str) -> tuple[str, str]:
+    """(key, name) from what stands before the colon. Raises ValueError if that is no token."""
+    # "HCOLON = *( SP / HTAB ) ":" SWS" (RFC 3261 25.1): white space before the colon is allowed.
+    name = text.rstrip(" \t")
+    if not is_token(name):
+        raise ValueError(f"malformed header name {text[:80]!r}")
+    return header_key(name), name
 
 
 def _checked_line(name: str, value: str) -> _Line:
@@ -94,14 +94,16 @@ def _checked_line(name: str, value: str) -> _Line:
 
 
 def _parsed_line(raw: str) -> _Line:
-    name, colon, value = raw.partition(":")
-    # "HCOLON = *( SP / HTAB ) ":" SWS" (RFC 3261 25.1): white space before the colon is allowed.
-    name = name.rstrip(" \t")
-    if not colon or not is_token(name):
+    before, colon, value = raw.partition(":")
+    if not colon:
         raise ValueError(f"malformed header line {raw[:80]!r}")
-    # "Each fold is equivalent to a single SP" (RFC 3261 7.3.1).
-    value = _FOLD.sub(" ", value).strip(" \t")
-    return header_key(name), name, value if value.isascii() else readable(value), raw
+    key, name = _parsed_name(before)
+    if "\r" in value:
+        # "Each fold is equivalent to a single SP" (RFC 3261 7.3.1).
+        value = _FOLD.sub(" ", value)
+    if not raw.isascii():
+        value = readable(value)
+    return key, name, value.strip(" \t"), raw
 
 
 @frozen(init=False, eq=False, repr=False)
@@ -134,19 +136,11 @@ class Headers:
 
     @classmethod
     def parse(cls, raw_lines: Iterable[str]) -> Headers:
-        """From header lines as received, folded lines in one piece, without the CRLF at the end of each.
+        """From header lines as received (see `split_lines`).
 
         Raises ValueError for a line that has no colon or whose name is no token.
         """
-        lines: list[_Line] = []
-        for raw in raw_lines:
-            name, _, value = raw.partition(":")
-            key = _KEYS.get(name)
-            if key is None or "\r" in raw or not raw.isascii():
-                lines.append(_parsed_line(raw))
-            else:
-                lines.append((key, name, value.strip(" \t"), raw))
-        return cls._of(tuple(lines))
+        return cls._of(tuple(_parsed_line(raw) for raw in raw_lines))
 
     def get(self, name: str) -> str | None:
         """The value of the first line of that name, unfolded; None if there is none."""
@@ -203,9 +197,10 @@ class Headers:
 
     def memo(self, compute: Callable[[Headers], T]) -> T:
         """`compute(self)`, once: headers never change, so what was parsed from them can be kept."""
-        if compute not in self._memo:
-            self._memo[compute] = compute(self)
-        return cast(T, self._memo[compute])
+        if compute in self._memo:
+            return cast("T", self._memo[compute])
+        value = self._memo[compute] = compute(self)
+        return value
 
     def __add__(self, other: Headers) -> Headers:
         """These lines, then those of `other`."""

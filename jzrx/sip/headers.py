@@ -7,22 +7,22 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from jzrx.sip.params import NO_PARAMS, QUOTED, TOKEN_CHARS, Params, is_token, quote, split_list, unquote
-from jzrx.sip.uri import HOST, Uri, checked_host, wildcard
+from jzrx.sip.params import NO_PARAMS, PARAMS, QUOTED, TOKEN_CHARS, Params, is_token, quote, split_list, unquote
+from jzrx.sip.uri import HOST, Uri, checked_host
 
 __all__ = ["WILDCARD", "CSeq", "NameAddr", "Params", "Via", "is_token", "media_type", "quote", "split_list", "unquote"]
 
 # Display names may be unquoted tokens; raw UTF-8 in them is no token, but common and unambiguous.
 _NAME_ADDR: Final = re.compile(
-    rf"[ \t]*+(?:({QUOTED})[ \t]*+|([{TOKEN_CHARS} \t\x80-\U0010ffff]*+))<([^<>\"\x00-\x20\x7f]++)>", re.DOTALL
+    rf"(?:({QUOTED})[ \t]*+|([{TOKEN_CHARS} \t\x80-\U0010ffff]*+))<([^<>\"\x00-\x20\x7f]++)>({PARAMS})", re.DOTALL
 )
 # "If the URI contains a comma, question mark or semicolon, the URI MUST be enclosed in angle brackets" (RFC 3261 20):
 # so in the bare form a semicolon begins the header's own parameters.
-_ADDR_SPEC: Final = re.compile(r'[ \t]*+([^<>",;?\x00-\x20\x7f]++)')
+_ADDR_SPEC: Final = re.compile(rf'([^<>",;?\x00-\x20\x7f]++)({PARAMS})', re.DOTALL)
 _VIA: Final = re.compile(
-    rf"""[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)
-    [ \t]++({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+""",
-    re.VERBOSE,
+    rf"([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)"
+    rf"[ \t]++({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+({PARAMS})",
+    re.DOTALL,
 )
 _CSEQ: Final = re.compile(rf"[ \t]*+([0-9]++)[ \t]++([{TOKEN_CHARS}]++)[ \t]*+")
 
@@ -48,23 +48,18 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """From `"Name" <uri>;params`, `Name <uri>`, `<uri>`, `uri;params` or `*`. Raises ValueError if malformed."""
-        found = _NAME_ADDR.match(text)
-        if found is not None:
-            (
-                quoted,
-                bare,
-                uri,
-            ) = found.groups()
+        text = text.strip(" \t")
+        if (found := _NAME_ADDR.fullmatch(text)) is not None:
+            quoted, bare, uri, params = found.groups()
             name = unquote(quoted) if quoted is not None else bare.rstrip(" \t") or None
-            address = cls(Uri.parse(uri), name, Params.parse(text[found.end() :]))
-        elif text.strip(" \t") == "*":
+            address = cls(Uri.parse(uri), name, Params.matched(params))
+        elif text == "*":
             return WILDCARD
+        elif (found := _ADDR_SPEC.fullmatch(text)) is not None:
+            address = cls(Uri.parse(found[1]), None, Params.matched(found[2]))
         else:
-            found = _ADDR_SPEC.match(text)
-            if found is None:
-                raise ValueError(f"malformed address {text[:80]!r}")
-            address = cls(Uri.parse(found[1]), None, Params.parse(text[found.end() :]))
-        object.__setattr__(address, "_text", text.strip(" \t"))
+            raise ValueError(f"malformed address {text[:80]!r}")
+        object.__setattr__(address, "_text", text)
         return address
 
     @property
@@ -88,7 +83,7 @@ class NameAddr:
         return f"{name}<{self.uri}>{self.params}"
 
 
-WILDCARD: Final = NameAddr(wildcard())
+WILDCARD: Final = NameAddr(Uri.wildcard())
 object.__setattr__(WILDCARD, "_text", "*")
 
 
@@ -108,17 +103,18 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """From `SIP/2.0/WSS host:port;params`, with white space wherever the grammar has it. Raises ValueError."""
-        found = _VIA.match(text)
+        text = text.strip(" \t")
+        found = _VIA.fullmatch(text)
         if found is None:
             raise ValueError(f"malformed Via {text[:80]!r}")
-        name, version, transport, host, port = found.groups()
+        name, version, transport, host, port, params = found.groups()
         if host[0] == "[":
             checked_host(host)
         number = None if port is None else int(port)
         if number is not None and number > 65535:
             raise ValueError(f"malformed Via {text[:80]!r}: port above 65535")
-        via = cls(transport, host, number, Params.parse(text[found.end() :]), f"{name}/{version}")
-        object.__setattr__(via, "_text", text.strip(" \t"))
+        via = cls(transport, host, number, Params.matched(params), f"{name}/{version}")
+        object.__setattr__(via, "_text", text)
         return via
 
     @property

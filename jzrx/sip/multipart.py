@@ -1,4 +1,4 @@
-"""Bodies of several parts, as an INVITE has them that carries SDP and something else. RFC 2046 section 5.1, RFC 5621."""
+"""Bodies of several parts: an INVITE that carries SDP and something else. RFC 2046 section 5.1, RFC 5621."""
 
 from __future__ import annotations
 

@@ -14,14 +14,19 @@ from attrs import frozen
 TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
 QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
 
-_TOKEN = re.compile(rf"[{TOKEN_CHARS}]++")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_NEEDS_ESCAPE = re.compile(r'["\\\x00]')
-_BARE = re.compile(r'[^\x00-\x20\x7f;",<>]*+')
-_PARAM = re.compile(
-    rf"[ \t]*+;[ \t]*+([^\x00-\x20\x7f;=\",<>]++)(?:[ \t]*+=[ \t]*+({QUOTED}|{_BARE.pattern}))?+", re.DOTALL
-)
-_LIST_ITEM = re.compile(rf'(?:[^",<]++|{QUOTED}|<[^>]*+>)++', re.DOTALL)
+_BARE: Final = r'[^\x00-\x20\x7f;",<>]*+'
+_ONE_PARAM: Final = rf'[ \t]*+;[ \t]*+([^\x00-\x20\x7f;=",<>]++)(?:[ \t]*+=[ \t]*+({QUOTED}|{_BARE}))?+'
+PARAMS: Final = "(?:" + _ONE_PARAM.replace("([^", "(?:[^").replace(f"({QUOTED}", f"(?:{QUOTED}") + r")*+[ \t]*+"
+"""The pattern of parameters, without groups: what it matches, `Params.matched` takes."""
+
+_TOKEN: Final = re.compile(rf"[{TOKEN_CHARS}]++")
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_NEEDS_ESCAPE: Final = re.compile(r'["\\\x00]')
+_NAME: Final = re.compile(r'[^\x00-\x20\x7f;=",<>]++')
+_VALUE: Final = re.compile(rf"{QUOTED}|{_BARE}", re.DOTALL)
+_PARAM: Final = re.compile(_ONE_PARAM, re.DOTALL)
+_PARAMS: Final = re.compile(PARAMS, re.DOTALL)
+_LIST_ITEM: Final = re.compile(rf'(?:[^",<]++|{QUOTED}|<[^>]*+>)++', re.DOTALL)
 
 
 def is_token(text: str) -> bool:
@@ -65,14 +70,6 @@ def split_list(value: str) -> tuple[str, ...]:
     return tuple(item for item in items if item)
 
 
-def _as_written(name: str, value: str | None) -> tuple[str, str | None]:
-    if not name or _BARE.fullmatch(name) is None or "=" in name:
-        raise ValueError(f"invalid parameter name {name!r}: use an RFC 3261 token")
-    if value is None or _BARE.fullmatch(value) or re.fullmatch(QUOTED, value, re.DOTALL):
-        return name, value
-    return name, quote(value)
-
-
 @frozen(init=False, eq=False, repr=False)
 class Params:
     """Immutable, ordered parameters of a header or URI: pairs of a name and a value, `None` for a flag such as `lr`.
@@ -82,35 +79,40 @@ class Params:
     A value given to the constructor or `with_` that is no token is quoted. RFC 3261 7.3.1.
     """
 
-    pairs: tuple[tuple[str, str | None], ...]
+    _text: str
+    _pairs: tuple[tuple[str, str | None], ...] | None
+    """Read from the text when first asked for."""
 
     def __init__(self, pairs: Iterable[tuple[str, str | None]] = ()) -> None:
-        written = tuple(_as_written(name, value) for name, value in pairs)
-        self.__attrs_init__(written)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        self._fill("".join(_written(name, value) for name, value in pairs))
+
+    def _fill(self, text: str) -> None:
+        self.__attrs_init__(text, None)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    @classmethod
+    def matched(cls, text: str) -> Params:
+        """From text that the pattern `PARAMS` has matched."""
+        if not text:
+            return NO_PARAMS
+        params = object.__new__(cls)
+        params._fill(text)
+        return params
 
     @classmethod
     def parse(cls, text: str) -> Params:
         """Parameters from `;a=b;c="d e"`. Raises ValueError for anything else, such as `;;`."""
-        if not text:
-            return NO_PARAMS
-        pairs: list[tuple[str, str | None]] = []
-        position, end = 0, len(text)
-        match = _PARAM.match
-        while position < end:
-            found = match(text, position)
-            if found is None:
-                if text[position:].strip(" \t"):
-                    raise ValueError(f"malformed parameters {text[:80]!r}")
-                break
-            pairs.append(found.groups())  # pyright: ignore[reportArgumentType]: a pattern of two groups
-            position = found.end()
-        return cls._of(tuple(pairs))
+        if _PARAMS.fullmatch(text) is None:
+            raise ValueError(f"malformed parameters {text[:80]!r}")
+        return cls.matched(text)
 
-    @classmethod
-    def _of(cls, pairs: tuple[tuple[str, str | None], ...]) -> Params:
-        params = object.__new__(cls)
-        params.__attrs_init__(pairs)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-        return params
+    @property
+    def pairs(self) -> tuple[tuple[str, str | None], ...]:
+        """(name, value) as written; the value of a flag is None."""
+        if self._pairs is None:
+            pairs = tuple((found[1], found[2]) for found in _PARAM.finditer(self._text))
+            object.__setattr__(self, "_pairs", pairs)
+            return pairs
+        return self._pairs
 
     def get(self, name: str) -> str | None:
         """The value without its quotes, or None if there is no such parameter or it is a flag (ask with `in`)."""
@@ -122,16 +124,15 @@ class Params:
 
     def with_(self, name: str, value: str | None = None) -> Params:
         """These parameters with `name` set: in its old place, or else at the end."""
-        pair = _as_written(name, value)
+        written, wanted = _written(name, value), name.lower()
         if name not in self:
-            return self._of((*self.pairs, pair))
-        wanted = name.lower()
-        return self._of(tuple(pair if key.lower() == wanted else (key, old) for key, old in self.pairs))
+            return self.matched(str(self) + written)
+        return self.matched("".join(written if key.lower() == wanted else _joined(key, old) for key, old in self.pairs))
 
     def without(self, name: str) -> Params:
         """These parameters without `name`."""
         wanted = name.lower()
-        return self._of(tuple(pair for pair in self.pairs if pair[0].lower() != wanted))
+        return self.matched("".join(_joined(key, value) for key, value in self.pairs if key.lower() != wanted))
 
     def __contains__(self, name: str) -> bool:
         wanted = name.lower()
@@ -144,7 +145,7 @@ class Params:
         return len(self.pairs)
 
     def __str__(self) -> str:
-        return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in self.pairs)
+        return "".join(_joined(name, value) for name, value in self.pairs)
 
     def __repr__(self) -> str:
         return f"Params({str(self)!r})"
@@ -157,6 +158,16 @@ class Params:
 
     def _key(self) -> tuple[tuple[str, str | None], ...]:
         return tuple((name.lower(), value) for name, value in self.pairs)
+
+
+def _joined(name: str, value: str | None) -> str:
+    return f";{name}" if value is None else f";{name}={value}"
+
+
+def _written(name: str, value: str | None) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"invalid parameter name {name!r}: use an RFC 3261 token")
+    return _joined(name, value if value is None or _VALUE.fullmatch(value) else quote(value))
 
 
 NO_PARAMS: Final = Params()

@@ -78,24 +78,25 @@ def validate(headers: Headers) -> None:
 
     Raises ValueError that names the header which is missing, malformed or given too often.
     """
-    for name, read in _VALIDATED:
-        try:
-            headers.memo(read)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+    for name, mandatory, read in _VALIDATED:
+        if mandatory or name in headers:
+            try:
+                headers.memo(read)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
     if len(headers.get_all("Max-Forwards")) > 1:
         raise ValueError("Max-Forwards: is given more than once")
 
 
-_VALIDATED: Final[tuple[tuple[str, Callable[[Headers], object]], ...]] = (
-    ("Via", vias),
-    ("From", from_),
-    ("To", to),
-    ("Call-ID", call_id),
-    ("CSeq", cseq),
-    ("Contact", contacts),
-    ("Route", routes),
-    ("Record-Route", record_routes),
+_VALIDATED: Final[tuple[tuple[str, bool, Callable[[Headers], object]], ...]] = (
+    ("Via", True, vias),
+    ("From", True, from_),
+    ("To", True, to),
+    ("Call-ID", True, call_id),
+    ("CSeq", True, cseq),
+    ("Contact", False, contacts),
+    ("Route", False, routes),
+    ("Record-Route", False, record_routes),
 )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote as percent_decode
 
-from attrs import field, frozen
+from attrs import frozen
 
 from jzrx.sip.params import NO_PARAMS, Params
 
@@ -22,7 +22,7 @@ _SIP_URI: Final = re.compile(
     + HOST
     + r""")
     (?::(?P<port>[0-9]{1,5}+))?+
-    (?P<params>(?:;[^\x00-\x20\x7f"<>;?@]++)*+)
+    (?P<params>(?:;[^\x00-\x20\x7f"<>;?@,=]++(?:=[^\x00-\x20\x7f"<>;?@,]*+)?+)*+)
     (?:\?(?P<headers>[^\x00-\x20\x7f"<>]++))?+""",
     re.VERBOSE,
 )
@@ -32,6 +32,9 @@ _OTHER_URI: Final = re.compile(r'([A-Za-z][A-Za-z0-9+.\-]*+):([^\x00-\x20\x7f"<>
 _USER_SAFE: Final = "!*'()&=+$,;?/"
 _PASSWORD_SAFE: Final = "!*'()&=+$,"
 _HEADER_SAFE: Final = "!*'()[]/?:+$"
+
+_Parts = tuple[str, str | None, str | None, str, str | None, str, str | None]
+"""As written: scheme, user, password, host, port, parameters, headers."""
 
 _ALWAYS_COMPARED: Final = ("user", "ttl", "method", "maddr", "transport")
 
@@ -62,20 +65,10 @@ class Uri:
     `equivalent` compares as RFC 3261 19.1.4 says.
     """
 
-    scheme: str
-    """In lower case."""
-    raw_user: str | None
-    """The user part as written, escapes included; `user` is unescaped."""
-    host: str
-    """As written in the URI: an IPv6 address has its brackets. Empty for schemes other than sip and sips."""
-    port: int | None
-    params: Params
-    raw_headers: str | None
-    """What follows `?`, as written; `headers` has it as pairs."""
-    raw_password: str | None = field(repr=False)
+    _text: str
+    _parts: _Parts
     opaque: str | None
     """What follows the scheme, for schemes other than sip and sips; else None."""
-    _text: str
 
     def __init__(
         self,
@@ -91,45 +84,92 @@ class Uri:
 
         Raises ValueError that names the part which cannot stand in a URI.
         """
-        _build(
-            self,
+        built = _compose(
             scheme=scheme,
-            raw_user=None if user is None else percent_encode(user, safe=_USER_SAFE),
+            raw_user=_escaped(user, _USER_SAFE),
             host=host,
             port=port,
             params=params,
             raw_headers=_joined_headers(headers),
-            raw_password=None if password is None else percent_encode(password, safe=_PASSWORD_SAFE),
+            raw_password=_escaped(password, _PASSWORD_SAFE),
         )
+        self._fill(built._text, built._parts, None)
+
+    def _fill(self, text: str, parts: _Parts, opaque: str | None) -> None:
+        self.__attrs_init__(text, parts, opaque)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    @classmethod
+    def _of(cls, text: str, parts: _Parts, opaque: str | None) -> Uri:
+        uri = object.__new__(cls)
+        uri._fill(text, parts, opaque)
+        return uri
 
     @classmethod
     def parse(cls, text: str) -> Uri:
         """A URI of any scheme. Raises ValueError if it is malformed."""
         found = _SIP_URI.fullmatch(text)
-        if found is None:
-            other = _OTHER_URI.fullmatch(text)
-            if other is None or other[1].lower() in ("sip", "sips"):
-                raise ValueError(f"malformed URI {text[:80]!r}")
-            return _fill(object.__new__(cls), other[1].lower(), None, "", None, NO_PARAMS, None, None, other[2], text)
-        scheme, user, password, host, port, params, headers = found.groups()
-        if host[0] == "[":
-            checked_host(host)
-        number = None if port is None else int(port)
-        if number is not None and number > 65535:
-            raise ValueError(f"malformed URI {text[:80]!r}: port above 65535")
-        return _fill(
-            object.__new__(cls), scheme.lower(), user, host, number, Params.parse(params), headers, password, None, text
-        )
+        if found is not None:
+            parts = cast(_Parts, found.groups())
+            if parts[3][0] == "[":
+                checked_host(parts[3])
+            if parts[4] is not None and int(parts[4]) > 65535:
+                raise ValueError(f"malformed URI {text[:80]!r}: port above 65535")
+            return cls._of(text, parts, None)
+        other = _OTHER_URI.fullmatch(text)
+        if other is None or other[1].lower() in ("sip", "sips"):
+            raise ValueError(f"malformed URI {text[:80]!r}")
+        return cls._of(text, (other[1], None, None, "", None, "", None), other[2])
+
+    @classmethod
+    def wildcard(cls) -> Uri:
+        """What stands in place of a URI in `Contact: *` (RFC 3261 10.2.2): no scheme, and `*`."""
+        return cls._of("*", ("", None, None, "", None, "", None), "*")
+
+    @property
+    def scheme(self) -> str:
+        """In lower case."""
+        return self._parts[0].lower()
+
+    @property
+    def raw_user(self) -> str | None:
+        """The user part as written, escapes included; `user` is unescaped."""
+        return self._parts[1]
+
+    @property
+    def raw_password(self) -> str | None:
+        """The password as written."""
+        return self._parts[2]
+
+    @property
+    def host(self) -> str:
+        """As written: an IPv6 address has its brackets. Empty for schemes other than sip and sips."""
+        return self._parts[3]
+
+    @property
+    def port(self) -> int | None:
+        """The port; None if there is none."""
+        port = self._parts[4]
+        return None if port is None else int(port)
+
+    @property
+    def params(self) -> Params:
+        """The URI's parameters, such as `transport` and `lr`."""
+        return Params.matched(self._parts[5])
+
+    @property
+    def raw_headers(self) -> str | None:
+        """What follows `?`, as written; `headers` has it as pairs."""
+        return self._parts[6]
 
     @property
     def user(self) -> str | None:
         """The user part, unescaped; None if there is none."""
-        return self.raw_user if self.raw_user is None else percent_decode(self.raw_user)
+        return None if self.raw_user is None else percent_decode(self.raw_user)
 
     @property
     def password(self) -> str | None:
         """The password, unescaped. RFC 3261 19.1.1 advises against its use."""
-        return self.raw_password if self.raw_password is None else percent_decode(self.raw_password)
+        return None if self.raw_password is None else percent_decode(self.raw_password)
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -155,16 +195,16 @@ class Uri:
         for name, value in changes.items():
             match name:
                 case "user":
-                    parts["raw_user"] = None if value is None else percent_encode(value, safe=_USER_SAFE)
+                    parts["raw_user"] = _escaped(value, _USER_SAFE)
                 case "password":
-                    parts["raw_password"] = None if value is None else percent_encode(value, safe=_PASSWORD_SAFE)
+                    parts["raw_password"] = _escaped(value, _PASSWORD_SAFE)
                 case "headers":
                     parts["raw_headers"] = _joined_headers(value)
                 case "scheme" | "host" | "port" | "params":
                     parts[name] = value
                 case _:
                     raise TypeError(f"a Uri has no part {name!r}")
-        return _build(object.__new__(Uri), **parts)
+        return _compose(**parts)
 
     def equivalent(self, other: Uri) -> bool:
         """Whether both name the same resource by the rules of RFC 3261 19.1.4."""
@@ -196,19 +236,7 @@ class Uri:
         return hash(self._text)
 
 
-def wildcard() -> Uri:
-    """What stands in place of a URI in `Contact: *` (RFC 3261 10.2.2)."""
-    return _fill(object.__new__(Uri), "", None, "", None, NO_PARAMS, None, None, "*", "*")
-
-
-def _fill(uri: Uri, *fields: object) -> Uri:
-    """Set all fields, in the order of the class: here they are as written, unlike in the constructor."""
-    uri.__attrs_init__(*fields)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    return uri
-
-
-def _build(
-    uri: Uri,
+def _compose(
     *,
     scheme: str,
     raw_user: str | None,
@@ -218,23 +246,28 @@ def _build(
     raw_headers: str | None,
     raw_password: str | None,
 ) -> Uri:
-    """Fill `uri` from parts as written, and refuse what would not be read back as the same parts."""
+    """The URI of these parts as written; ValueError if it would not be read back as the same parts."""
     if scheme not in ("sip", "sips"):
         raise ValueError(f"cannot build a URI of scheme {scheme!r}: use Uri.parse for schemes other than sip and sips")
     if port is not None and not 0 <= port <= 65535:
         raise ValueError(f"invalid port {port!r}: use 0 to 65535")
-    host = checked_host(host)
-    if raw_password is not None and raw_user is None:
+    if raw_password is not None and not raw_user:
         raise ValueError("a URI cannot have a password without a user")
-    text = scheme + ":"
+    host = checked_host(host)
+    text = f"{scheme}:"
     if raw_user is not None:
         text += raw_user + ("@" if raw_password is None else f":{raw_password}@")
     text += host + ("" if port is None else f":{port}") + str(params)
     if raw_headers is not None:
-        text += "?" + raw_headers
-    if _SIP_URI.fullmatch(text) is None:
+        text += f"?{raw_headers}"
+    uri = Uri.parse(text)
+    if (uri.raw_user, uri.host, uri.port, uri.params, uri.raw_headers) != (raw_user, host, port, params, raw_headers):
         raise ValueError(f"these parts make no valid URI: {text[:80]!r}")
-    return _fill(uri, scheme, raw_user, host, port, params, raw_headers, raw_password, None, text)
+    return uri
+
+
+def _escaped(plain: str | None, safe: str) -> str | None:
+    return None if plain is None else percent_encode(plain, safe=safe)
 
 
 def _joined_headers(pairs: Iterable[tuple[str, str]]) -> str | None:
