@@ -1,6 +1,6 @@
 """WebSocket servers that are not what a SIP client takes them for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -8,7 +8,7 @@ from websockets.typing import Subprotocol
 
 
 @asynccontextmanager
-async def no_subprotocol() -> AsyncIterator[str]:
+async def no_subprotocol() -> AsyncGenerator[str]:
     """A server that accepts the upgrade but selects no subprotocol, and echoes; gives its URL.
 
     RFC 7118 section 4.1: a client that does not find "sip" in the answer must fail the connection.
@@ -23,7 +23,7 @@ async def no_subprotocol() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def no_sip(*answers: str | bytes) -> AsyncIterator[str]:
+async def no_sip(*answers: str | bytes) -> AsyncGenerator[str]:
     """A server that selects "sip" and answers each message with these, by default with JSON; gives its URL."""
 
     async def babble(connection: ServerConnection) -> None:

@@ -9,7 +9,7 @@ import itertools
 import re
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -186,7 +186,7 @@ class RawPhone:
 @asynccontextmanager
 async def raw_phone(
     url: str, user: str, password: str, realm: str, context: ssl.SSLContext | None = None
-) -> AsyncIterator[RawPhone]:
+) -> AsyncGenerator[RawPhone]:
     """Connects a phone; the server must select the subprotocol "sip"."""
     async with connect(url, subprotocols=[Subprotocol("sip")], ssl=context, close_timeout=0.1) as socket:
         assert socket.subprotocol == "sip"

@@ -185,6 +185,15 @@ async def test_unknown_user_and_absent_user(kamailio: Kamailio) -> None:
 # ----------------------------------------------------------------------------------------------- between two phones
 
 
+async def test_a_large_message_passes(kamailio: Kamailio) -> None:
+    """30 kB, more than any offer: the server's default limit of 4 kB is lifted."""
+    async with phone(kamailio, "alice") as alice:
+        options = alice.request("OPTIONS", f"sip:{kamailio.realm}", "Content-Type: text/plain", body="x" * 30_000)
+        assert (await alice.answer(await alice.send(options))).status == 200
+        (seen, _) = await kamailio.messages("OPTIONS")
+        assert len(seen.body) == 30_000
+
+
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 async def test_call_is_routed_both_ways(kamailio: Kamailio, scheme: str) -> None:
     """INVITE, 180, 200, ACK, an INFO from the callee and a BYE from the caller all pass, by Record-Route."""
@@ -264,8 +273,7 @@ async def test_message_is_relayed(kamailio: Kamailio) -> None:
         assert received.body == text
         await bob.respond(received, 200, "OK")
         assert (await alice.answer(sent)).status == 200
-        dumped = await kamailio.message(lambda m: m.method == "MESSAGE" and m.body and m.direction == "snd")
-        assert dumped.body == text
+        await kamailio.message(lambda m: m.method == "MESSAGE" and m.body == text and m.direction == "snd")
 
 
 async def test_options_from_the_server(kamailio: Kamailio) -> None:
@@ -354,6 +362,9 @@ async def test_proxy_ends_a_connection(kamailio: Kamailio, fault_proxy: FaultPro
             await alice.receive(lambda _: True)
     await proxy.until_closed()
     await kamailio.until_registered("alice", 0)
+    async with phone(kamailio, "alice", proxy.url):
+        await proxy.until_accepted(2)
+        assert proxy.connections == 1
 
 
 async def test_proxy_stalls_and_resumes(kamailio: Kamailio, fault_proxy: FaultProxyFor) -> None:
