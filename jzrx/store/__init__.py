@@ -1,0 +1,20 @@
+"""The store: events in, immutable snapshots out, observable and consistent."""
+
+from jzrx.store.observable import StateCell, StateObservable, StateView
+from jzrx.store.root import reduce, replay
+from jzrx.store.selectors import AllowedActions
+from jzrx.store.snapshots import CallSnapshot, ClientSnapshot
+from jzrx.store.store import Store, StoreView
+
+__all__ = [
+    "AllowedActions",
+    "CallSnapshot",
+    "ClientSnapshot",
+    "StateCell",
+    "StateObservable",
+    "StateView",
+    "Store",
+    "StoreView",
+    "reduce",
+    "replay",
+]
