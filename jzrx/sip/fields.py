@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import frozen
 
-from jzrx.sip.params import is_token, split_list
+from jzrx.sip.params import is_token, new, set_field, split_list
 
 T = TypeVar("T")
 _Line = tuple[str, str, str, str]
@@ -117,7 +117,7 @@ class Headers:
 
     _lines: tuple[_Line, ...]
     _index: dict[str, tuple[str, ...]]
-    _memo: dict[object, object] = field(factory=dict[object, object])
+    _memo: dict[object, object]
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._fill(tuple(_checked_line(name, value) for name, value in pairs))
@@ -126,11 +126,13 @@ class Headers:
         index: dict[str, tuple[str, ...]] = {}
         for key, _, value, _ in lines:
             index[key] = (*index[key], value) if key in index else (value,)
-        self.__attrs_init__(lines, index)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        set_field(self, "_lines", lines)
+        set_field(self, "_index", index)
+        set_field(self, "_memo", {})
 
     @classmethod
     def _of(cls, lines: tuple[_Line, ...]) -> Headers:
-        headers = object.__new__(cls)
+        headers = new(cls)
         headers._fill(lines)
         return headers
 

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import frozen
 
-from jzrx.sip.params import NO_PARAMS, PARAMS, QUOTED, TOKEN_CHARS, Params, is_token, quote, split_list, unquote
+from jzrx.sip.params import (
+    NO_PARAMS,
+    PARAMS,
+    QUOTED,
+    TOKEN_CHARS,
+    Params,
+    is_token,
+    new,
+    quote,
+    set_field,
+    split_list,
+    unquote,
+)
 from jzrx.sip.uri import HOST, Uri, checked_host
 
 __all__ = ["WILDCARD", "CSeq", "NameAddr", "Params", "Via", "is_token", "media_type", "quote", "split_list", "unquote"]
 
 # Display names may be unquoted tokens; raw UTF-8 in them is no token, but common and unambiguous.
 _NAME_ADDR: Final = re.compile(
-    rf"(?:({QUOTED})[ \t]*+|([{TOKEN_CHARS} \t\x80-\U0010ffff]*+))<([^<>\"\x00-\x20\x7f]++)>({PARAMS})", re.DOTALL
+    rf"({QUOTED}|[{TOKEN_CHARS} \t\x80-\U0010ffff]*+)[ \t]*+<([^<>\"\x00-\x20\x7f]++)>({PARAMS})", re.DOTALL
 )
 # "If the URI contains a comma, question mark or semicolon, the URI MUST be enclosed in angle brackets" (RFC 3261 20):
 # so in the bare form a semicolon begins the header's own parameters.
@@ -24,43 +36,64 @@ _VIA: Final = re.compile(
     rf"[ \t]++({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+({PARAMS})",
     re.DOTALL,
 )
-_CSEQ: Final = re.compile(rf"[ \t]*+([0-9]++)[ \t]++([{TOKEN_CHARS}]++)[ \t]*+")
+_CSEQ: Final = re.compile(rf"([0-9]++)[ \t]++([{TOKEN_CHARS}]++)")
 
 
-def _written(default: str | None = None) -> Any:
-    """The text that was parsed: printed again as long as nothing was changed, and no part of the value."""
-    return field(default=default, init=False, eq=False, repr=False)
-
-
-@frozen
+@frozen(init=False, eq=False, repr=False)
 class NameAddr:
     """An address with an optional display name, and the header's parameters (not the URI's). RFC 3261 20.10.
 
-    `str()` of a parsed address is the text that was parsed; one that was built prints `"Name" <uri>;params`.
+    `str()` of a parsed address is the text that was parsed; one that was built prints `"Name" <uri>;params`. Two are
+    equal if their URIs, display names and parameters are, however they were written.
     """
 
     uri: Uri
-    display_name: str | None = None
-    """Without quotes and escapes; None if there was none."""
-    params: Params = NO_PARAMS
-    _text: str | None = _written()
+    _name: str
+    _params: str
+    _text: str
+
+    def __init__(self, uri: Uri, display_name: str | None = None, params: Params = NO_PARAMS) -> None:
+        name = "" if display_name is None else quote(display_name)
+        self._fill(uri, name, str(params), f"{name} <{uri}>{params}".lstrip())
+
+    def _fill(self, uri: Uri, name: str, params: str, text: str) -> None:
+        set_field(self, "uri", uri)
+        set_field(self, "_name", name)
+        set_field(self, "_params", params)
+        set_field(self, "_text", text)
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """From `"Name" <uri>;params`, `Name <uri>`, `<uri>`, `uri;params` or `*`. Raises ValueError if malformed."""
         text = text.strip(" \t")
+        address = new(cls)
         if (found := _NAME_ADDR.fullmatch(text)) is not None:
-            quoted, bare, uri, params = found.groups()
-            name = unquote(quoted) if quoted is not None else bare.rstrip(" \t") or None
-            address = cls(Uri.parse(uri), name, Params.matched(params))
+            name, uri, params = found.groups()
+            address._fill(Uri.parse(uri), name, params, text)
         elif text == "*":
             return WILDCARD
         elif (found := _ADDR_SPEC.fullmatch(text)) is not None:
-            address = cls(Uri.parse(found[1]), None, Params.matched(found[2]))
+            address._fill(Uri.parse(found[1]), "", found[2], text)
         else:
             raise ValueError(f"malformed address {text[:80]!r}")
-        object.__setattr__(address, "_text", text)
         return address
+
+    @classmethod
+    def wildcard(cls) -> NameAddr:
+        """The `*` of `Contact: *`."""
+        address = new(cls)
+        address._fill(Uri.wildcard(), "", "", "*")
+        return address
+
+    @property
+    def display_name(self) -> str | None:
+        """Without quotes and escapes; None if there is none, or an empty one without quotes."""
+        return unquote(self._name.rstrip(" \t")) if self._name else None
+
+    @property
+    def params(self) -> Params:
+        """The header's parameters, such as `tag` and `expires`."""
+        return Params.matched(self._params)
 
     @property
     def tag(self) -> str | None:
@@ -70,35 +103,47 @@ class NameAddr:
     @property
     def is_wildcard(self) -> bool:
         """Whether this is the `*` of `Contact: *`, which removes all bindings (RFC 3261 10.2.2)."""
-        return self.uri.opaque == "*" and self.uri.scheme == ""
+        return self._text == "*"
 
     def with_param(self, name: str, value: str | None = None) -> NameAddr:
         """This address with a header parameter set, such as `with_param("tag", "a1")`."""
-        return evolve(self, params=self.params.with_(name, value))
+        return NameAddr(self.uri, self.display_name, self.params.with_(name, value))
 
     def __str__(self) -> str:
-        if self._text is not None:
-            return self._text
-        name = "" if self.display_name is None else quote(self.display_name) + " "
-        return f"{name}<{self.uri}>{self.params}"
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"NameAddr({self.uri!r}, {self.display_name!r}, {self.params!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NameAddr) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Uri, str | None, Params]:
+        return self.uri, self.display_name, self.params
 
 
-WILDCARD: Final = NameAddr(Uri.wildcard())
-object.__setattr__(WILDCARD, "_text", "*")
+WILDCARD: Final = NameAddr.wildcard()
 
 
-@frozen
+@frozen(init=False, eq=False, repr=False)
 class Via:
     """One hop of the path that a response takes back. RFC 3261 20.42. `str()` of a parsed one is its text."""
 
-    transport: str
-    """As received, such as `WSS`."""
-    host: str
-    """As in a URI: an IPv6 address has its brackets."""
-    port: int | None = None
-    params: Params = NO_PARAMS
-    protocol: str = "SIP/2.0"
-    _text: str | None = _written()
+    _text: str
+    _parts: tuple[str, str, str, str, str | None, str]
+    """As written: protocol name, version, transport, host, port, parameters."""
+
+    def __init__(
+        self, transport: str, host: str, port: int | None = None, params: Params = NO_PARAMS, protocol: str = "SIP/2.0"
+    ) -> None:
+        """Raises ValueError if a part cannot stand in a Via."""
+        number = "" if port is None else f":{port}"
+        built = Via.parse(f"{protocol}/{transport} {checked_host(host)}{number}{params}")
+        set_field(self, "_text", built._text)
+        set_field(self, "_parts", built._parts)
 
     @classmethod
     def parse(cls, text: str) -> Via:
@@ -107,15 +152,41 @@ class Via:
         found = _VIA.fullmatch(text)
         if found is None:
             raise ValueError(f"malformed Via {text[:80]!r}")
-        name, version, transport, host, port, params = found.groups()
-        if host[0] == "[":
-            checked_host(host)
-        number = None if port is None else int(port)
-        if number is not None and number > 65535:
+        parts = found.groups()
+        if parts[3][0] == "[":
+            checked_host(parts[3])
+        if parts[4] is not None and int(parts[4]) > 65535:
             raise ValueError(f"malformed Via {text[:80]!r}: port above 65535")
-        via = cls(transport, host, number, Params.matched(params), f"{name}/{version}")
-        object.__setattr__(via, "_text", text)
+        via = new(cls)
+        set_field(via, "_text", text)
+        set_field(via, "_parts", parts)
         return via
+
+    @property
+    def protocol(self) -> str:
+        """`SIP/2.0`."""
+        return f"{self._parts[0]}/{self._parts[1]}"
+
+    @property
+    def transport(self) -> str:
+        """As received, such as `WSS`."""
+        return self._parts[2]
+
+    @property
+    def host(self) -> str:
+        """As in a URI: an IPv6 address has its brackets."""
+        return self._parts[3]
+
+    @property
+    def port(self) -> int | None:
+        """The port; None if there is none."""
+        port = self._parts[4]
+        return None if port is None else int(port)
+
+    @property
+    def params(self) -> Params:
+        """The parameters, such as `branch`, `received` and `rport`."""
+        return Params.matched(self._parts[5])
 
     @property
     def branch(self) -> str | None:
@@ -128,10 +199,19 @@ class Via:
         return self.params.get("received")
 
     def __str__(self) -> str:
-        if self._text is not None:
-            return self._text
-        port = "" if self.port is None else f":{self.port}"
-        return f"{self.protocol}/{self.transport} {self.host}{port}{self.params}"
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Via.parse({self._text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Via) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, str, str, int | None, Params]:
+        return self.protocol, self.transport, self.host, self.port, self.params
 
 
 @frozen
@@ -144,7 +224,7 @@ class CSeq:
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """From `314159 INVITE`. Raises ValueError if malformed or out of range."""
-        found = _CSEQ.fullmatch(text)
+        found = _CSEQ.fullmatch(text.strip(" \t"))
         # "The sequence number MUST be expressible as a 32-bit unsigned integer" (RFC 3261 20.16).
         if found is None or len(found[1].lstrip("0")) > 10 or (number := int(found[1][-12:])) >= 2**32:
             raise ValueError(f"malformed CSeq {text[:80]!r}")

@@ -11,6 +11,11 @@ from typing import Final
 
 from attrs import frozen
 
+# The values of this folder are frozen and print what was parsed: their constructors compose text, and parsing fills the
+# fields with what the grammar found, past the constructor.
+new: Final = object.__new__
+set_field: Final = object.__setattr__
+
 TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
 QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
 
@@ -84,18 +89,17 @@ class Params:
     """Read from the text when first asked for."""
 
     def __init__(self, pairs: Iterable[tuple[str, str | None]] = ()) -> None:
-        self._fill("".join(_written(name, value) for name, value in pairs))
-
-    def _fill(self, text: str) -> None:
-        self.__attrs_init__(text, None)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        set_field(self, "_text", "".join(_written(name, value) for name, value in pairs))
+        set_field(self, "_pairs", None)
 
     @classmethod
     def matched(cls, text: str) -> Params:
         """From text that the pattern `PARAMS` has matched."""
         if not text:
             return NO_PARAMS
-        params = object.__new__(cls)
-        params._fill(text)
+        params = new(cls)
+        set_field(params, "_text", text)
+        set_field(params, "_pairs", None)
         return params
 
     @classmethod
@@ -110,7 +114,7 @@ class Params:
         """(name, value) as written; the value of a flag is None."""
         if self._pairs is None:
             pairs = tuple((found[1], found[2]) for found in _PARAM.finditer(self._text))
-            object.__setattr__(self, "_pairs", pairs)
+            set_field(self, "_pairs", pairs)
             return pairs
         return self._pairs
 

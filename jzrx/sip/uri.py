@@ -11,7 +11,7 @@ from urllib.parse import unquote as percent_decode
 
 from attrs import frozen
 
-from jzrx.sip.params import NO_PARAMS, Params
+from jzrx.sip.params import NO_PARAMS, Params, new, set_field
 
 # Reading is lenient in the user part (`#` and raw UTF-8 are common), strict about what would make a URI ambiguous.
 HOST: Final = r"\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_.\-]++"
@@ -93,15 +93,16 @@ class Uri:
             raw_headers=_joined_headers(headers),
             raw_password=_escaped(password, _PASSWORD_SAFE),
         )
-        self._fill(built._text, built._parts, None)
-
-    def _fill(self, text: str, parts: _Parts, opaque: str | None) -> None:
-        self.__attrs_init__(text, parts, opaque)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        set_field(self, "_text", built._text)
+        set_field(self, "_parts", built._parts)
+        set_field(self, "opaque", None)
 
     @classmethod
     def _of(cls, text: str, parts: _Parts, opaque: str | None) -> Uri:
-        uri = object.__new__(cls)
-        uri._fill(text, parts, opaque)
+        uri = new(cls)
+        set_field(uri, "_text", text)
+        set_field(uri, "_parts", parts)
+        set_field(uri, "opaque", opaque)
         return uri
 
     @classmethod
