@@ -5,6 +5,8 @@ Whatever arrives, a decoder returns sound: what it cannot decode it conceals, an
 
 from typing import Protocol
 
+from jzrx.media.g711 import G711Decoder, G711Encoder
+from jzrx.media.opus import OpusSettings, make_opus_decoder, make_opus_encoder
 from jzrx.media.sdp import Codec
 
 __all__ = ["Decoder", "Encoder", "make_decoder", "make_encoder"]
@@ -59,9 +61,21 @@ def make_encoder(codec: Codec, *, max_bitrate: int | None = None) -> Encoder:
 
     `max_bitrate` (bit/s) is the limit of its `b=` line.
     """
-    raise NotImplementedError
+    match codec.name.upper():
+        case "OPUS":
+            return make_opus_encoder(OpusSettings.wanted(codec.parameters, max_bitrate))
+        case "PCMU" | "PCMA" as law:
+            return G711Encoder(law)
+        case _:
+            raise ValueError(f"No encoder for {codec.name}.")
 
 
 def make_decoder(codec: Codec) -> Decoder:
     """A decoder for what arrives as `codec`. ValueError for an unknown one."""
-    raise NotImplementedError
+    match codec.name.upper():
+        case "OPUS":
+            return make_opus_decoder()
+        case "PCMU" | "PCMA" as law:
+            return G711Decoder(law)
+        case _:
+            raise ValueError(f"No decoder for {codec.name}.")

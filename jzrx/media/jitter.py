@@ -1,22 +1,21 @@
-"""The jitter buffer: packets in by arrival, one decision out per packet time, in order (RFC 3550 numbering).
+"""The jitter buffer: packets in as they arrive, one decision out per packet time, in the order of sequence numbers.
 
 Rules
-- Packets lie under their extended sequence number until their turn. Playout starts when `depth` packets' time is there.
-- A hole with later packets behind it is a loss: `FEC` if the next packet is there (it may carry a copy), else `CONCEAL`.
-- Nothing there at all may be late or lost: `CONCEAL` without moving on, which makes the delay longer by one packet if it
-  was late, and is the loss's concealment if it was lost. After `PAUSE` of that, `SILENCE`: the sender paused; what comes
-  next starts playout anew.
-- A packet that comes after its turn is late: the depth grows (up to `max_depth`), and shrinks again in quiet times by
-  leaving out a packet.
+- Packets lie under their extended sequence number until their turn. Playout starts when `depth` of them are there.
+- A hole with later packets behind it is a loss: FEC if the next packet is there (it may carry a copy), else CONCEAL.
+- Nothing there at all is late or lost, nobody knows: CONCEAL without moving on. If it was late, the delay has grown by
+  what it was late, and so does the depth; if it was lost, its concealment has been played already.
+- After PAUSE of those the sender is taken to have paused: SILENCE, and what comes next starts playout anew.
+- A packet that comes after its turn was concealed too early: the depth grows by one, up to `max_depth`. In calm times
+  it shrinks again, and what waits beyond it is left out, a packet at a time.
 - Another source, or a jump in the sequence, counts when two packets in order say so (RFC 3550 appendix A.1).
 No clock: one `pop()` is one packet time.
 """
 
-from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from attrs import define, field
+from attrs import define
 
 from jzrx.media.rtp import RtpPacket, sequence_delta
 
@@ -25,9 +24,11 @@ __all__ = ["Decision", "JitterBuffer", "JitterCounters", "Kind"]
 PAUSE = 5
 """So many packet times with nothing to play are concealed; then the sender is taken to have paused."""
 MAX_JUMP = 100
-"""A sequence number so far from the expected one needs a second packet to be believed."""
-SHRINK_AFTER = 250
-"""So many packet times of surplus without a late packet, and one packet is left out."""
+"""A sequence number this far from the newest one needs a second packet to be believed."""
+WINDOW = 100
+"""Packet times that must all have had a packet too many before one is left out."""
+CALM = 500
+"""Packet times without a late packet before the depth shrinks by one."""
 
 
 class Kind(Enum):
@@ -40,25 +41,33 @@ class Kind(Enum):
 
 
 class Decision(NamedTuple):
-    """`payload`: PLAY, the packet's own; FEC, the one of the packet after the lost one; else empty."""
+    """What to do; `packet` is the one to play, or for FEC the one after the lost one."""
 
     kind: Kind
-    payload: bytes = b""
-    payload_type: int = 0
+    packet: RtpPacket | None = None
+
+
+_CONCEAL = Decision(Kind.CONCEAL)
+_SILENCE = Decision(Kind.SILENCE)
 
 
 @define
 class JitterCounters:
-    """What happened to packets and packet times since the start."""
+    """What happened to packets (the first six) and to packet times (the rest) since the start.
+
+    A received packet is played, or was a duplicate, late, or dropped, or still waits. `fec` counts the losses whose next
+    packet was there; `restarts` are new sources and jumps.
+    """
 
     received: int = 0
     played: int = 0
-    concealed: int = 0
-    silent: int = 0
     reordered: int = 0
     duplicates: int = 0
     late: int = 0
     dropped: int = 0
+    fec: int = 0
+    concealed: int = 0
+    silent: int = 0
     restarts: int = 0
 
 
@@ -70,25 +79,175 @@ class JitterBuffer:
 
     def __init__(self, depth: int = 3, max_depth: int = 8) -> None:
         self.counters = JitterCounters()
-        self._base = depth
-        self._max = max_depth
-        self._target = depth
         self._slots: dict[int, RtpPacket] = {}
-        self._next = 0  # the extended sequence number whose turn it is
-        self._ssrc: int | None = None
-        self._suspect: RtpPacket | None = None
+        self._missing: set[int] = set()  # what was concealed though it may still come
+        self.set_depth(depth, max_depth)
+        self.reset()
 
     @property
     def depth(self) -> int:
-        """The number of packets that playout now waits for."""
-        return self._target
+        """The packets that playout now waits for."""
+        return self._depth
 
-    def push(self, packet: RtpPacket) -> None:
-        """Take a packet as it arrives. An empty payload holds its place without sound (comfort noise)."""
+    @property
+    def waiting(self) -> int:
+        """The packets that wait for their turn."""
+        return len(self._slots)
 
-    def pop(self) -> Decision:
-        """What to do for the next packet time."""
-        return Decision(Kind.SILENCE)
+    def set_depth(self, depth: int, max_depth: int) -> None:
+        """Begin with `depth` packets, and never wait for more than `max_depth` of them."""
+        self._base = depth
+        self._max = max(depth, max_depth)
+        self._depth = depth
 
     def reset(self) -> None:
         """Forget the stream (after a hold, a new remote); the counters stay."""
+        self._depth = self._base
+        self._ssrc: int | None = None
+        self._suspect: RtpPacket | None = None
+        self._begin(0)
+
+    def push(self, packet: RtpPacket) -> None:
+        """Take a packet as it arrives."""
+        self.counters.received += 1
+        if self._ssrc is None:
+            self._ssrc = packet.ssrc
+            self._begin(packet.sequence, packet.sequence - self._max)
+        delta = sequence_delta(packet.sequence, self._newest & 0xFFFF)
+        if packet.ssrc != self._ssrc or abs(delta) > MAX_JUMP:
+            self._suspected(packet)
+        else:
+            self._insert(self._newest + delta, packet)
+
+    def pop(self) -> Decision:
+        """What to do for the next packet time."""
+        if not self._playing and not self._start():
+            return self._silence()
+        self._calm += 1
+        if self._calm >= CALM:
+            self._calm = 0
+            self._depth = max(self._base, self._depth - 1)
+        if self._insertions:
+            self._insertions -= 1
+            return self._conceal()
+        if not self._slots:
+            if self._starved >= PAUSE:
+                self._begin(self._newest + 1)
+                return self._silence()
+            self._starved += 1
+            return self._conceal()
+        return self._take()
+
+    def _begin(self, sequence: int, floor: int | None = None) -> None:
+        """Wait for `depth` packets from `sequence` on; packets before `floor` are not welcome any more."""
+        self.counters.dropped += len(self._slots)
+        self._slots.clear()
+        self._missing.clear()
+        self._next = sequence  # the extended sequence number whose turn it is
+        self._newest = sequence - 1
+        self._floor = sequence if floor is None else floor
+        self._playing = False
+        self._waited = 0
+        self._starved = 0  # packet times in a row with nothing to play
+        self._insertions = 0  # packet times to conceal to reach a greater depth
+        self._calm = 0
+        self._watched = 0
+        self._surplus = 2 * self._max
+
+    def _suspected(self, packet: RtpPacket) -> None:
+        """A packet that does not go on from the last ones; with a second one it is the new stream."""
+        first, self._suspect = self._suspect, packet
+        if first is None:
+            return
+        if packet.ssrc != first.ssrc or sequence_delta(packet.sequence, first.sequence) != 1:
+            self.counters.dropped += 1
+            return
+        self.counters.restarts += 1
+        self._suspect = None
+        self._ssrc = packet.ssrc
+        self._begin(first.sequence)
+        self._insert(first.sequence, first)
+        self._insert(first.sequence + 1, packet)
+
+    def _insert(self, sequence: int, packet: RtpPacket) -> None:
+        if sequence in self._missing:
+            self._missing.discard(sequence)
+            self.counters.late += 1
+            self._deepen(1)
+            self._insertions += 1
+        elif sequence in self._slots or (self._playing and sequence < self._next):
+            self.counters.duplicates += 1
+        elif sequence < self._floor:
+            self.counters.late += 1
+        else:
+            self.counters.reordered += sequence < self._newest
+            if not self._playing:
+                self._next = min(self._next, sequence) if self._slots else sequence
+            self._newest = max(self._newest, sequence)
+            self._slots[sequence] = packet
+            if self._newest - self._next >= 2 * self._max:
+                self._skip_to(self._newest - self._depth + 1)
+
+    def _start(self) -> bool:
+        """Whether enough is there, or has been for long enough, to begin."""
+        if not self._slots:
+            return False
+        self._waited += 1
+        self._playing = self._newest - self._next + 1 >= self._depth or self._waited > self._depth
+        return self._playing
+
+    def _take(self) -> Decision:
+        while self._starved and self._next not in self._slots:
+            # This one was lost, and concealed when it was not known yet whether it was.
+            self._starved -= 1
+            self._lose()
+        if self._starved:
+            self._deepen(self._starved)
+            self._starved = 0
+        packet = self._slots.pop(self._next, None)
+        if packet is None:
+            self._lose()
+            following = self._slots.get(self._next)
+            self._watch()
+            if following is None:
+                return self._conceal()
+            self.counters.fec += 1
+            return Decision(Kind.FEC, following)
+        self._next += 1
+        self._watch()
+        self.counters.played += 1
+        return Decision(Kind.PLAY, packet)
+
+    def _lose(self) -> None:
+        """The packet whose turn it is was concealed; if it comes yet, it is late."""
+        self._missing.add(self._next)
+        self._missing.discard(self._next - MAX_JUMP)
+        self._next += 1
+
+    def _deepen(self, packets: int) -> None:
+        self._depth = min(self._max, self._depth + packets)
+        self._calm = 0
+
+    def _watch(self) -> None:
+        """Leave a packet out when for a whole window one more was there than the depth asks for."""
+        waiting = self._newest - self._next + 1
+        self._surplus = min(self._surplus, waiting - self._depth + 1)
+        self._watched += 1
+        if self._watched >= WINDOW:
+            if self._surplus > 0:
+                self._skip_to(self._next + 1)
+            self._watched = 0
+            self._surplus = 2 * self._max
+
+    def _skip_to(self, sequence: int) -> None:
+        for skipped in range(self._next, sequence):
+            self.counters.dropped += self._slots.pop(skipped, None) is not None
+        self._next = self._floor = sequence
+
+    def _conceal(self) -> Decision:
+        self.counters.concealed += 1
+        return _CONCEAL
+
+    def _silence(self) -> Decision:
+        self.counters.silent += 1
+        return _SILENCE

@@ -1,40 +1,142 @@
 """What is heard: packets in, 20 ms of sound out, whatever the network does."""
 
 from collections.abc import Iterable
+from math import ceil
 
-from jzrx.media.codecs import Decoder
-from jzrx.media.jitter import JitterBuffer
-from jzrx.media.rtp import RtpPacket
+from jzrx.media.codecs import Decoder, make_decoder
+from jzrx.media.jitter import Decision, JitterBuffer, Kind
+from jzrx.media.resample import Resampler
+from jzrx.media.rtp import RtpPacket, sequence_delta
 from jzrx.media.sdp import Codec
 
 __all__ = ["Playout"]
+
+_MAX_DEPTH = 160  # ms
+_SHORTEST, _LONGEST = 2.5, 120.0  # ms in a packet
 
 
 class Playout:
     """A jitter buffer, the decoders behind it and a resampler to `rate` (Hz); packets of any duration.
 
-    `read()` each 20 ms; or `skip()` when nobody listens, which decodes nothing.
+    Call `read()` each 20 ms, or `skip()` when nobody listens, which decodes nothing. `depth` is what playout waits for
+    at first, in ms. Pure but for the codecs: no clock, no thread.
     """
 
-    def __init__(self, codecs: Iterable[Codec], *, rate: int = 48000, depth: int = 3) -> None:
-        self.jitter = JitterBuffer(depth)
+    def __init__(self, codecs: Iterable[Codec], *, rate: int = 48000, depth: float = 60) -> None:
         self.rate = rate
+        self.jitter = JitterBuffer()
+        self.errors = 0
+        """Payloads that were corrupt."""
         self._codecs: dict[int, Codec] = {}
-        self._decoders: dict[int, Decoder] = {}
+        self._depth = depth
+        self._decoder: Decoder | None = None
+        self._payload_type: int | None = None  # that the decoder is for
+        self._resampler: Resampler | None = None
+        self._primed = False  # the resampler
+        self._sound = bytearray()  # decoded, not yet read
+        self._mended = False  # whether the end of it was made up
+        self._skipped = 0.0  # ms
+        self._last: RtpPacket | None = None
+        self._step = 0  # between the last two packets' timestamps
+        self._duration = 0.0
+        self._set_duration(20.0)
         self.set_codecs(codecs)
 
     def set_codecs(self, codecs: Iterable[Codec]) -> None:
-        """What may arrive (`Agreement.receivable`); decoders of formats that stay keep their state."""
+        """What may arrive (`Agreement.receivable`); the decoder of a format that stays keeps its state."""
+        before = self.codec
+        self._codecs = {codec.payload_type: codec for codec in codecs}
+        if before != self.codec:
+            self._payload_type = None
+
+    @property
+    def codec(self) -> Codec | None:
+        """What is arriving."""
+        return self._codecs.get(self._payload_type) if self._payload_type is not None else None
 
     def push(self, packet: RtpPacket) -> None:
         """Take a packet as it arrives; one of an unknown payload type only holds its place."""
+        self._learn_duration(packet)
+        self.jitter.push(packet)
 
     def read(self) -> tuple[bytes, bool]:
-        """The next 20 ms (s16le mono at `rate`), and whether it was concealed or silent for want of packets."""
-        raise NotImplementedError
+        """The next 20 ms (s16le mono at `rate`), and whether any of it was concealed or silent for want of packets."""
+        size = self.rate // 50 * 2
+        concealed = bool(self._sound) and self._mended
+        while len(self._sound) < size:
+            sound, self._mended = self._render(self.jitter.pop())
+            concealed |= self._mended
+            self._sound += sound
+        frame = bytes(self._sound[:size])
+        del self._sound[:size]
+        return frame, concealed
 
     def skip(self) -> None:
         """Let 20 ms pass unheard."""
+        self._sound.clear()
+        self._skipped += 20.0
+        while self._skipped >= self._duration:
+            self._skipped -= self._duration
+            self.jitter.pop()
 
     def reset(self) -> None:
         """Forget what waits (after a hold, a new remote); the counters stay."""
+        self.jitter.reset()
+        self._sound.clear()
+        self._last = None
+
+    def _render(self, decision: Decision) -> tuple[bytes, bool]:
+        """The sound of one packet time, at `rate`, and whether it is made up."""
+        packet = decision.packet
+        match decision.kind:
+            case Kind.PLAY if packet is not None and (decoder := self._decoder_of(packet)):
+                errors = decoder.errors
+                sound = decoder.decode(packet.payload)
+                self.errors += decoder.errors - errors
+                return self._resample(sound), decoder.errors > errors
+            case Kind.FEC if self._decoder and packet is not None and packet.payload_type == self._payload_type:
+                return self._resample(self._decoder.decode_fec(packet.payload)), True
+            case Kind.CONCEAL | Kind.FEC if self._decoder:
+                return self._resample(self._decoder.conceal()), True
+            case _:
+                # A pause, or a packet without sound for us: comfort noise (RFC 3389), an unknown payload type.
+                return bytes(int(self._duration * self.rate / 1000) * 2), decision.kind is not Kind.PLAY
+
+    def _decoder_of(self, packet: RtpPacket) -> Decoder | None:
+        if packet.payload_type != self._payload_type:
+            codec = self._codecs.get(packet.payload_type)
+            if codec is None:
+                return None
+            self._payload_type = packet.payload_type
+            self._decoder = make_decoder(codec)
+            rate = self._decoder.rate
+            self._resampler = Resampler(rate, self.rate) if rate != self.rate else None
+            self._primed = False
+        return self._decoder
+
+    def _resample(self, sound: bytes) -> bytes:
+        if self._resampler is None or self._decoder is None:
+            return sound
+        resampled = self._resampler.convert(sound)
+        if not self._primed:
+            # The filter holds 2 ms back once; made up for here, or each frame would need one packet more than it lasts.
+            self._primed = True
+            resampled = bytes(len(sound) * self.rate // self._decoder.rate - len(resampled)) + resampled
+        return resampled
+
+    def _learn_duration(self, packet: RtpPacket) -> None:
+        """How long the packets are, from the timestamps of three in a row: it says how many `depth` ms are."""
+        last, self._last = self._last, packet
+        codec = self._codecs.get(packet.payload_type)
+        if last is None or codec is None or packet.payload_type != last.payload_type:
+            return
+        if sequence_delta(packet.sequence, last.sequence) != 1 or packet.ssrc != last.ssrc:
+            return
+        step, self._step = self._step, packet.timestamp - last.timestamp & 0xFFFFFFFF
+        duration = 1000 * step / codec.clock_rate
+        if step == self._step and duration != self._duration and _SHORTEST <= duration <= _LONGEST:
+            self._set_duration(duration)
+
+    def _set_duration(self, duration: float) -> None:
+        self._duration = duration
+        self.jitter.set_depth(ceil(self._depth / duration), ceil(_MAX_DEPTH / duration))
