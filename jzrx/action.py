@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
@@ -53,7 +54,7 @@ class Action(Generic[T_co]):
             waiter = loop.create_future()
 
             def wake() -> None:
-                if not loop.is_closed():
+                with suppress(RuntimeError):  # the loop was closed: nobody waits any more
                     loop.call_soon_threadsafe(_finish, waiter)
 
             state.when_settled(wake)

@@ -5,6 +5,7 @@ Apart, because `jzrx.store` knows no asyncio. The observable may belong to anoth
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from reactivex import Observable
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 __all__ = ["first", "latest"]
 
+_NOTHING = object()
+
 
 async def first(source: Observable[T], fits: Callable[[T], bool], timeout: float | None = None) -> T:
     """The first value of `source` that fits; every value is looked at, when it comes.
@@ -23,8 +26,11 @@ async def first(source: Observable[T], fits: Callable[[T], bool], timeout: float
     Raises `TimeoutError` after `timeout` seconds, `JambonzError` when `source` completes first, and what `fits` raises.
     """
     found = Deferred[T]()
+    latest_value: object = None
 
     def look(value: T) -> None:
+        nonlocal latest_value
+        latest_value = value
         try:
             if fits(value):
                 found.resolve(value)
@@ -35,16 +41,23 @@ async def first(source: Observable[T], fits: Callable[[T], bool], timeout: float
         found.reject(JambonzError("the state ended before it had the value that was waited for"))
 
     with source.subscribe(look, found.reject, give_up):
-        async with asyncio.timeout(timeout):
-            return await found.action
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                return await found.action
+        except TimeoutError as error:
+            if not limit.expired():
+                raise  # of `fits`
+            raise TimeoutError(f"not within {timeout} s: the state is {latest_value!r}") from error
 
 
 async def latest(source: Observable[T]) -> AsyncIterator[T]:
-    """The values of `source` until it completes; of those that come while the body runs, the last one only."""
+    """The changed values of `source` until it completes; of those that come while the body runs, only the last."""
     loop = asyncio.get_running_loop()
     news = asyncio.Event()
     values: list[T] = []
     ended = False
+    last: object = _NOTHING
 
     def put(value: T) -> None:
         values[:] = [value]
@@ -56,7 +69,7 @@ async def latest(source: Observable[T]) -> AsyncIterator[T]:
         tell()
 
     def tell() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(news.set)
 
     with source.subscribe(put, None, end):
@@ -65,6 +78,9 @@ async def latest(source: Observable[T]) -> AsyncIterator[T]:
             news.clear()
             is_last = ended
             while values:
-                yield values.pop()
+                value = values.pop()
+                if value != last:
+                    last = value
+                    yield value
             if is_last:
                 return

@@ -1,6 +1,6 @@
 """The store: events in, immutable snapshots out, observable and consistent."""
 
-from jzrx.store.observable import StateCell, StateObservable, StateView
+from jzrx.store.observable import StateCell, StateObservable, StateView, constant
 from jzrx.store.root import reduce, replay
 from jzrx.store.selectors import AllowedActions
 from jzrx.store.snapshots import CallSnapshot, ClientSnapshot
@@ -15,6 +15,7 @@ __all__ = [
     "StateView",
     "Store",
     "StoreView",
+    "constant",
     "reduce",
     "replay",
 ]

@@ -289,8 +289,11 @@ class Followed(Derived[T], Generic[S, T]):
 
     def _resolved(self, value: S) -> Node[T]:
         if value is not self._seen:
-            self._inner = self._resolve(value)
             self._seen = value
+            try:
+                self._inner = self._resolve(value)
+            except Exception:
+                logger.exception("a selector raised; what follows it keeps following what it did: %r", self._resolve)
         return self._inner
 
     def is_following(self, link: "_Link") -> bool:

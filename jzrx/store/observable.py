@@ -17,7 +17,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
-__all__ = ["StateCell", "StateObservable", "StateView"]
+__all__ = ["StateCell", "StateObservable", "StateView", "constant"]
 
 
 class StateObservable(Observable[T_co]):
@@ -128,6 +128,13 @@ class StateView(StateObservable[T]):
     def dispose(self) -> None:
         """Complete with the value as it is; the source lives on."""
         take_turn(_change, self._view.close)
+
+
+def constant(value: T) -> StateObservable[T]:
+    """A state that never changes: completed from the start. What `follow` names when there is nothing to follow."""
+    root = Root(value)
+    root.is_completed = True
+    return StateObservable(root)
 
 
 def _change(change: Callable[[Changes], None]) -> None:

@@ -32,7 +32,7 @@ def call_isolated(function: Callable[..., object], *arguments: Any) -> None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:  # asyncio.CancelledError too: it comes from a future that the subscriber asked
-        logger.exception("a subscriber raised; it stays subscribed: %r", function)
+        logger.exception("a subscriber raised; it stays subscribed")
 
 
 class Subscriber(Generic[T]):
