@@ -48,12 +48,16 @@ class Unregister:
 
 @frozen(kw_only=True)
 class Dial:
-    """Call `target`, a SIP URI. `no_answer_timeout` (s): give up after that long without an answer."""
+    """Call `target`, a SIP URI. `no_answer_timeout` (s): give up after that long without an answer.
+
+    `from_` replaces our own name and address, as a server does that passes a call on.
+    """
 
     call_id: str
     target: str
     headers: Headers = ()
     no_answer_timeout: float | None = None
+    from_: str | None = None
 
 
 @frozen(kw_only=True)

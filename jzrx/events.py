@@ -26,6 +26,7 @@ __all__ = [
     "DtmfReceived",
     "DtmfSent",
     "Event",
+    "FlowClosed",
     "FlowLost",
     "FlowOpened",
     "HoldChanged",
@@ -67,7 +68,15 @@ class FlowOpened:
 
 @frozen(kw_only=True)
 class FlowLost:
-    """The WebSocket was open and is gone, and not because we asked. The client tries again unless `final`."""
+    """The WebSocket was open and is gone, and not because we asked. The client tries again."""
+
+    at: float
+    reason: str
+
+
+@frozen(kw_only=True)
+class FlowClosed:
+    """We closed the WebSocket because registering over it failed. It changes no state by itself."""
 
     at: float
     reason: str
@@ -379,6 +388,7 @@ Event = (
     ConnectStarted
     | FlowOpened
     | FlowLost
+    | FlowClosed
     | ReconnectScheduled
     | ConnectFailed
     | Registered

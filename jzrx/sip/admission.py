@@ -1,0 +1,40 @@
+"""What we refuse before looking further (RFC 3261 section 8.2): the right status for each thing that we do not do."""
+
+from jzrx.sip.bodies import SDP, sdp_of
+from jzrx.sip.exchanges import ALLOW
+from jzrx.sip.message import Request
+from jzrx.sip.session.state import Reply
+from jzrx.sip.status import METHODS
+
+__all__ = ["refusal_of"]
+
+_ALLOWED = frozenset(ALLOW.split(", "))
+
+
+def refusal_of(request: Request, key: str, *, delegate: bool, in_dialog: bool) -> Reply | None:
+    """The refusal of a request, or None when it may be looked at. `delegate`: a server decides on methods itself."""
+    method = request.method
+    if method not in _ALLOWED and (in_dialog or not delegate):
+        # "If the UAS recognizes but does not support the method of a request, it MUST generate a 405" (8.2.1);
+        # "501 [...] when a UAS does not recognize the request method" (21.5.2).
+        return Reply(key, 405 if method in METHODS else 501)
+    if not in_dialog and method in ("INFO", "BYE"):
+        return Reply(key, 481)  # both live in a dialog only
+    if request.uri.scheme not in ("sip", "sips", "tel"):
+        return Reply(key, 416)
+    required = request.headers.get_list("Require")
+    if required and not delegate:
+        # "If a UAS does not understand an option-tag listed in a Require header field, it MUST respond [...] 420 [...]
+        # and MUST add an Unsupported header field" (8.2.2.3). We support none of them yet.
+        return Reply(key, 420, headers=(("Unsupported", ", ".join(required)),))
+    if method == "INVITE" and request.body and sdp_of(request) is None and not _is_optional(request):
+        return Reply(key, 415, headers=(("Accept", SDP),))
+    encoding = request.headers.get("Content-Encoding")
+    if encoding is not None and encoding.strip().lower() != "identity":
+        return Reply(key, 415, headers=(("Accept-Encoding", "identity"),))
+    return None
+
+
+def _is_optional(request: Request) -> bool:
+    disposition = request.headers.get("Content-Disposition") or ""
+    return "handling=optional" in disposition.replace(" ", "").lower()

@@ -1,0 +1,440 @@
+"""The machine of the connection: when to open the flow, register over it, and come back after a drop.
+
+    IDLE -> OPENING -> REGISTERING -> UP -> WAITING -> REOPENING -> REREGISTERING -> UP ...
+                                       └-> LEAVING -> OVER
+
+The first connect makes one attempt and fails at once; after a success every drop is retried with backoff, which starts
+anew only after a registration (a server that accepts and closes is not pressed). 401, 403 and 404 end it for good.
+"""
+
+from enum import Enum, auto
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from jzrx.errors import ConnectionError, JambonzError, RegistrationError
+from jzrx.events import (
+    ConnectFailed,
+    ConnectStarted,
+    Disconnected,
+    Event,
+    FlowClosed,
+    FlowLost,
+    FlowOpened,
+    ReconnectScheduled,
+    Registered,
+    RegistrationFailed,
+    Unregistered,
+)
+from jzrx.options import Reconnect
+from jzrx.sip.machine import CancelTimer, CloseFlow, Notify, OpenFlow, SetTimer, Settle, TimerKey
+from jzrx.sip.registration import Granted, Lapsed, Refused, Removed
+
+__all__ = [
+    "CONNECTION_TIMER",
+    "Ask",
+    "BeginRegistration",
+    "Connection",
+    "ConnectionPhase",
+    "Happened",
+    "Ping",
+    "Quiet",
+    "RemoveRegistration",
+    "Sever",
+    "step",
+]
+
+CONNECTION_TIMER = "connection"
+"""The first part of the timer keys."""
+LEAVE_PATIENCE = 2.0
+"""Seconds that a disconnect waits for the server."""
+PONG_PATIENCE = 10.0
+"""Seconds that an OPTIONS may stay unanswered, once one was answered."""
+
+
+class ConnectionPhase(Enum):
+    """Where the connection is."""
+
+    IDLE = auto()
+    OPENING = auto()
+    REGISTERING = auto()
+    UP = auto()
+    WAITING = auto()
+    REOPENING = auto()
+    REREGISTERING = auto()
+    LEAVING = auto()
+    OVER = auto()
+
+
+@frozen(kw_only=True)
+class Connection:
+    """`registers`: a registration is wanted. `registered`: it is there. `attempt` counts since the drop."""
+
+    server: str
+    registers: bool
+    timeout: float
+    reconnect: Reconnect
+    keepalive: float
+    phase: ConnectionPhase = ConnectionPhase.IDLE
+    registered: bool = False
+    attempt: int = 0
+    pongs: bool = False
+    connect_token: int | None = None
+    tokens: tuple[int, ...] = ()
+    leave_token: int | None = None
+
+    def timer(self, name: str) -> TimerKey:
+        return (CONNECTION_TIMER, "", name)
+
+
+# --- inputs --------------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Ask:
+    """The user asked."""
+
+    what: Literal["connect", "disconnect", "register", "unregister"]
+    token: int | None
+
+
+@frozen
+class Happened:
+    """The flow opened, could not be opened, or was lost; a timer fired; the OPTIONS was answered."""
+
+    what: Literal["opened", "failed", "lost", "timer", "pong"]
+    detail: str = ""
+
+
+@frozen
+class Quiet:
+    """While leaving: no call and no request is left."""
+
+
+ConnectionInput = Ask | Happened | Quiet | Granted | Refused | Removed | Lapsed
+
+
+# --- outputs beyond those of `jzrx.sip.machine` --------------------------------------------------------------------
+
+
+@frozen
+class BeginRegistration:
+    """Register."""
+
+
+@frozen
+class RemoveRegistration:
+    """Un-REGISTER."""
+
+
+@frozen
+class Ping:
+    """Send an OPTIONS to the registrar; any answer is a sign of life."""
+
+
+@frozen
+class Sever:
+    """The flow is gone: the registration and what depends on the flow are over. `final`: so are all calls."""
+
+    final: bool
+
+
+ConnectionOutput = (
+    Notify
+    | OpenFlow
+    | CloseFlow
+    | SetTimer
+    | CancelTimer
+    | Settle
+    | BeginRegistration
+    | RemoveRegistration
+    | Ping
+    | Sever
+)
+Step = tuple[Connection, list[ConnectionOutput]]
+
+_OPEN = {ConnectionPhase.REGISTERING, ConnectionPhase.UP, ConnectionPhase.REREGISTERING}
+
+
+def step(connection: Connection, given: ConnectionInput, at: float, chance: float) -> Step:
+    """One step of the connection."""
+    match given:
+        case Ask():
+            return _asked(connection, given, at)
+        case Happened(what="opened"):
+            return _opened(connection, at)
+        case Happened(what="failed"):
+            return _failed(connection, given.detail, at, chance)
+        case Happened(what="lost"):
+            return _lost(connection, given.detail, at, chance)
+        case Happened(what="pong"):
+            return _ponged(connection)
+        case Happened():
+            return _timer_fired(connection, given.detail, at, chance)
+        case Granted():
+            return _granted(connection, given, at)
+        case Refused():
+            return _refused(connection, given, at, chance)
+        case Removed():
+            return _removed(connection, at)
+        case Lapsed():
+            return _drop(connection, "the registration lapsed", at, chance)
+        case Quiet():
+            return _leave(connection)
+
+
+# --- what the user asks --------------------------------------------------------------------------------------------
+
+
+def _asked(connection: Connection, ask: Ask, at: float) -> Step:
+    token = ask.token
+    match ask.what:
+        case "connect":
+            connection = evolve(connection, phase=ConnectionPhase.OPENING, connect_token=token)
+            return connection, [
+                Notify(ConnectStarted(at=at, server=connection.server)),
+                SetTimer(connection.timer("connect"), connection.timeout),
+                OpenFlow(),
+            ]
+        case "disconnect":
+            return _disconnect(connection, token, at)
+        case "register":
+            if connection.phase is not ConnectionPhase.UP:
+                return connection, _refusal(token, "not connected: call connect() first")
+            connection = evolve(connection, registers=True, tokens=_with(connection.tokens, token))
+            return connection, [BeginRegistration()]
+        case "unregister":
+            if connection.phase is not ConnectionPhase.UP:
+                return connection, _refusal(token, "not connected: call connect() first")
+            if not connection.registered:
+                return connection, _settle(_with((), token), None)
+            connection = evolve(connection, registers=False, tokens=_with(connection.tokens, token))
+            return connection, [RemoveRegistration()]
+
+
+def _disconnect(connection: Connection, token: int | None, at: float) -> Step:
+    if connection.phase in (ConnectionPhase.LEAVING, ConnectionPhase.OVER):
+        return connection, _settle(_with((), token), None)
+    was_open = connection.phase in _OPEN
+    outputs: list[ConnectionOutput] = [Notify(Disconnected(at=at, was_open=was_open))]
+    outputs += _cancel_all(connection)
+    waiting = (*_with((), connection.connect_token), *connection.tokens)
+    outputs += _settle(waiting, ConnectionError("disconnected before it was done"))
+    connection = evolve(connection, phase=ConnectionPhase.LEAVING, connect_token=None, tokens=(), leave_token=token)
+    if not was_open:
+        connection, more = _leave(connection)
+        return connection, outputs + more
+    outputs.append(SetTimer(connection.timer("leave"), LEAVE_PATIENCE))
+    if connection.registered or connection.registers:
+        outputs.append(RemoveRegistration())
+    return connection, outputs
+
+
+def _leave(connection: Connection) -> Step:
+    if connection.phase is not ConnectionPhase.LEAVING:
+        return connection, []
+    outputs: list[ConnectionOutput] = [
+        CancelTimer(connection.timer("leave")),
+        CloseFlow("disconnected"),
+        Sever(final=True),
+        *_settle(_with((), connection.leave_token), None),
+    ]
+    return evolve(connection, phase=ConnectionPhase.OVER, leave_token=None, registered=False), outputs
+
+
+# --- the flow ------------------------------------------------------------------------------------------------------
+
+
+def _opened(connection: Connection, at: float) -> Step:
+    if connection.phase not in (ConnectionPhase.OPENING, ConnectionPhase.REOPENING):
+        return connection, []
+    first = connection.phase is ConnectionPhase.OPENING
+    outputs: list[ConnectionOutput] = [Notify(FlowOpened(at=at, will_register=connection.registers))]
+    if connection.registers:
+        phase = ConnectionPhase.REGISTERING if first else ConnectionPhase.REREGISTERING
+        return evolve(connection, phase=phase, pongs=False), [*outputs, BeginRegistration()]
+    connection, more = _up(evolve(connection, pongs=False))
+    return connection, outputs + more
+
+
+def _up(connection: Connection) -> Step:
+    outputs: list[ConnectionOutput] = [
+        CancelTimer(connection.timer("connect")),
+        SetTimer(connection.timer("keepalive"), connection.keepalive),
+        *_settle(_with((), connection.connect_token), None),
+    ]
+    return evolve(connection, phase=ConnectionPhase.UP, attempt=0, connect_token=None), outputs
+
+
+def _failed(connection: Connection, message: str, at: float, chance: float) -> Step:
+    if connection.phase is ConnectionPhase.OPENING:
+        return _give_up(connection, ConnectFailed(at=at, message=message), ConnectionError(message))
+    if connection.phase is ConnectionPhase.REOPENING:
+        return _schedule(connection, at, chance)
+    return connection, []
+
+
+def _lost(connection: Connection, reason: str, at: float, chance: float) -> Step:
+    match connection.phase:
+        case ConnectionPhase.REGISTERING:
+            message = f"the server closed the connection before it answered the registration: {reason}"
+            closed = Notify(FlowClosed(at=at, reason=reason))
+            connection, outputs = _give_up(connection, ConnectFailed(at=at, message=message), ConnectionError(message))
+            return connection, [closed, *outputs]
+        case ConnectionPhase.UP:
+            return _drop(connection, reason, at, chance)
+        case ConnectionPhase.REREGISTERING:
+            connection, outputs = _schedule(connection, at, chance)
+            return connection, [Notify(FlowClosed(at=at, reason=reason)), *outputs]
+        case ConnectionPhase.LEAVING:
+            return _leave(connection)
+        case _:
+            return connection, []
+
+
+def _drop(connection: Connection, reason: str, at: float, chance: float) -> Step:
+    """The flow was up and is lost, or of no use any more: come back."""
+    outputs: list[ConnectionOutput] = [Notify(FlowLost(at=at, reason=reason)), CloseFlow(reason)]
+    error = ConnectionError(f"the connection was lost: {reason}")
+    outputs += _settle(connection.tokens, error)
+    connection = evolve(connection, registered=False, tokens=())
+    connection, more = _schedule(connection, at, chance)
+    return connection, outputs + more
+
+
+def _schedule(connection: Connection, at: float, chance: float) -> Step:
+    attempt = connection.attempt + 1
+    outputs: list[ConnectionOutput] = [*_cancel_all(connection), CloseFlow("reconnecting")]
+    if not connection.reconnect.allows(attempt):
+        message = f"the connection to {connection.server} was lost, and {attempt - 1} attempts to reconnect failed"
+        connection, more = _give_up(connection, ConnectFailed(at=at, message=message), None)
+        return connection, outputs + more
+    delay = connection.reconnect.delay(attempt, chance)
+    outputs += [
+        Sever(final=False),
+        Notify(ReconnectScheduled(at=at, attempt=attempt, delay=delay)),
+        SetTimer(connection.timer("reconnect"), delay),
+    ]
+    return evolve(connection, phase=ConnectionPhase.WAITING, attempt=attempt), outputs
+
+
+def _timer_fired(connection: Connection, name: str, at: float, chance: float) -> Step:
+    match name, connection.phase:
+        case "connect", ConnectionPhase.OPENING:
+            message = (
+                f"no connection to {connection.server} in {connection.timeout:g} s: "
+                "check the address, the port and whether a firewall is between"
+            )
+            return _give_up(connection, ConnectFailed(at=at, message=message), ConnectionError(message))
+        case "connect", ConnectionPhase.REGISTERING:
+            message = (
+                f"{connection.server} did not answer the registration in {connection.timeout:g} s: "
+                "check that it speaks SIP over WebSocket"
+            )
+            return _refused(connection, Refused(408, message, True, False), at, chance)
+        case "connect", ConnectionPhase.REOPENING:
+            return _schedule(connection, at, chance)
+        case "connect", ConnectionPhase.REREGISTERING:
+            connection, outputs = _schedule(connection, at, chance)
+            return connection, [Notify(FlowClosed(at=at, reason="no answer to the registration")), *outputs]
+        case "reconnect", ConnectionPhase.WAITING:
+            timer = SetTimer(connection.timer("connect"), connection.timeout)
+            return evolve(connection, phase=ConnectionPhase.REOPENING), [timer, OpenFlow()]
+        case "leave", ConnectionPhase.LEAVING:
+            return _leave(connection)
+        case "keepalive", ConnectionPhase.UP:
+            # Only a server that has answered an OPTIONS before is taken for dead when it stops.
+            patience: list[ConnectionOutput] = (
+                [SetTimer(connection.timer("pong"), PONG_PATIENCE)] if connection.pongs else []
+            )
+            return connection, [Ping(), SetTimer(connection.timer("keepalive"), connection.keepalive), *patience]
+        case "pong", ConnectionPhase.UP:
+            return _drop(connection, f"no answer to OPTIONS in {PONG_PATIENCE:g} s", at, chance)
+        case _:
+            return connection, []
+
+
+def _ponged(connection: Connection) -> Step:
+    return evolve(connection, pongs=True), [CancelTimer(connection.timer("pong"))]
+
+
+# --- the registration ----------------------------------------------------------------------------------------------
+
+
+def _granted(connection: Connection, granted: Granted, at: float) -> Step:
+    event = Registered(at=at, expires=granted.expires, until=granted.until, refreshed=granted.refreshed)
+    outputs: list[ConnectionOutput] = [Notify(event)]
+    first = connection.phase in (ConnectionPhase.REGISTERING, ConnectionPhase.REREGISTERING)
+    tokens = connection.tokens
+    connection = evolve(connection, registered=True, tokens=())
+    if first:
+        connection, more = _up(connection)
+        outputs += more
+    return connection, [*outputs, *_settle(tokens, None)]
+
+
+def _refused(connection: Connection, refused: Refused, at: float, chance: float) -> Step:
+    code = 408 if refused.code is None else refused.code
+    error = RegistrationError(refused.message, code)
+    closed = Notify(FlowClosed(at=at, reason=refused.message))
+    if connection.phase is ConnectionPhase.LEAVING:
+        return connection, []
+    if connection.phase is ConnectionPhase.REREGISTERING and not refused.fatal:
+        event = RegistrationFailed(at=at, message=refused.message, code=code, final=False, will_retry=True)
+        connection, outputs = _schedule(connection, at, chance)
+        return connection, [Notify(event), closed, *outputs]
+    if connection.phase in (ConnectionPhase.REGISTERING, ConnectionPhase.REREGISTERING) or (
+        refused.refresh and refused.fatal
+    ):
+        event = RegistrationFailed(at=at, message=refused.message, code=code)
+        connection, outputs = _give_up(connection, event, error)
+        return connection, [outputs[0], closed, *outputs[1:]]
+    tokens = connection.tokens
+    connection = evolve(connection, tokens=())
+    outputs = _settle(tokens, error)
+    if refused.removal:
+        return evolve(connection, registers=True), outputs  # we are still registered
+    event = RegistrationFailed(
+        at=at, message=refused.message, code=code, final=False, will_retry=refused.refresh and not refused.fatal
+    )
+    return connection, [Notify(event), *outputs]
+
+
+def _removed(connection: Connection, at: float) -> Step:
+    tokens = connection.tokens
+    connection = evolve(connection, registered=False, tokens=())
+    if connection.phase is ConnectionPhase.LEAVING:
+        return connection, []
+    return connection, [Notify(Unregistered(at=at)), *_settle(tokens, None)]
+
+
+# --- helpers -------------------------------------------------------------------------------------------------------
+
+
+def _give_up(connection: Connection, event: Event, error: JambonzError | None) -> Step:
+    """Nothing runs on: the state of the client becomes `error`."""
+    waiting = (*_with((), connection.connect_token), *connection.tokens)
+    outputs: list[ConnectionOutput] = [
+        Notify(event),
+        *_cancel_all(connection),
+        CloseFlow("failed"),
+        Sever(final=True),
+        *_settle(waiting, error),
+    ]
+    return evolve(connection, phase=ConnectionPhase.OVER, connect_token=None, tokens=(), registered=False), outputs
+
+
+def _cancel_all(connection: Connection) -> list[ConnectionOutput]:
+    return [CancelTimer(connection.timer(name)) for name in ("connect", "reconnect", "keepalive", "pong")]
+
+
+def _with(tokens: tuple[int, ...], token: int | None) -> tuple[int, ...]:
+    return tokens if token is None else (*tokens, token)
+
+
+def _settle(tokens: tuple[int, ...], error: JambonzError | None) -> list[ConnectionOutput]:
+    return [Settle(token, None, error) for token in tokens]
+
+
+def _refusal(token: int | None, message: str) -> list[ConnectionOutput]:
+    return _settle(_with((), token), ConnectionError(message))

@@ -1,0 +1,258 @@
+"""The machine of one registration (RFC 3261 section 10.2).
+
+- The granted expiry rules, not the one that we asked for: jambonz grants 30 s to a refresh that comes too early.
+- A refresh keeps Call-ID and contact; it is due when 25 s remain (5 s where 30 s were granted), which is when jambonz
+  renews for the full time; towards a server that names itself as another one, at 85 to 90 % of the time.
+- 423 is answered with the interval that the server wants (section 10.2.8).
+- A refresh that fails is repeated while the binding lives. When its time is over it has lapsed.
+"""
+
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from jzrx.sip.causes import words_of
+from jzrx.sip.drafts import Draft
+from jzrx.sip.headers import NameAddr
+from jzrx.sip.machine import CancelTimer, SetTimer, TimerKey
+from jzrx.sip.message import Response
+from jzrx.sip.status import reason_phrase
+from jzrx.sip.uri import Uri
+from jzrx.types import Headers
+
+__all__ = [
+    "REGISTRATION_TIMER",
+    "Granted",
+    "Lapsed",
+    "Refused",
+    "Registration",
+    "Removed",
+    "SendRegister",
+    "answered",
+    "begin",
+    "forget",
+    "remove",
+    "timer_fired",
+    "unanswered",
+]
+
+REGISTRATION_TIMER = "registration"
+"""The first part of the timer keys."""
+PATIENCE = 10.0
+"""Seconds that a REGISTER may stay unanswered: less than a binding has left when its refresh is due."""
+FATAL = frozenset({401, 403, 404, 407})
+"""Refusals that no repetition heals; a 401 or 407 that gets here came in spite of credentials."""
+
+
+@frozen(kw_only=True)
+class Registration:
+    """`until`: when the live binding ends, None without one. `busy`: what is being asked of the server now."""
+
+    address: NameAddr
+    registrar: Uri
+    contact: Uri
+    call_id: str
+    expires: int
+    headers: Headers = ()
+    until: float | None = None
+    busy: Literal["register", "refresh", "remove"] | None = None
+    failures: int = 0
+
+    def timer(self, name: str) -> TimerKey:
+        return (REGISTRATION_TIMER, "", name)
+
+
+@frozen
+class SendRegister:
+    """Send this REGISTER."""
+
+    draft: Draft
+
+
+@frozen
+class Granted:
+    """The binding lives for `expires` seconds."""
+
+    expires: int
+    until: float
+    refreshed: bool
+
+
+@frozen
+class Refused:
+    """Refused, or not answered (`code` None). A refresh is repeated by this machine unless `fatal`."""
+
+    code: int | None
+    message: str
+    fatal: bool
+    refresh: bool
+    removal: bool = False
+
+
+@frozen
+class Removed:
+    """The server confirmed that the binding is gone."""
+
+
+@frozen
+class Lapsed:
+    """The granted time is over without a refresh."""
+
+
+RegistrationOutput = SendRegister | Granted | Refused | Removed | Lapsed | SetTimer | CancelTimer
+Step = tuple[Registration, list[RegistrationOutput]]
+
+
+def begin(registration: Registration) -> Step:
+    """Register, or refresh what is registered."""
+    busy = "register" if registration.until is None else "refresh"
+    return _send(evolve(registration, busy=busy), registration.expires)
+
+
+def remove(registration: Registration) -> Step:
+    """Remove our binding: "a zero expires" for our own contact only (section 10.2.2)."""
+    session, outputs = _send(evolve(registration, busy="remove"), 0)
+    return session, [CancelTimer(registration.timer("refresh")), *outputs]
+
+
+def forget(registration: Registration) -> Step:
+    """The flow is gone, and the binding with it."""
+    cancelled: list[RegistrationOutput] = [
+        CancelTimer(registration.timer(name)) for name in ("refresh", "lapse", "patience")
+    ]
+    return evolve(registration, until=None, busy=None, failures=0), cancelled
+
+
+def _send(registration: Registration, expires: int) -> Step:
+    contact = f"{NameAddr(registration.contact)};expires={expires}"
+    draft = Draft(
+        method="REGISTER",
+        uri=registration.registrar,
+        call_id=registration.call_id,
+        from_=registration.address,
+        to=NameAddr(registration.address.uri, registration.address.display_name),
+        headers=(("Contact", contact), ("Expires", str(expires)), *registration.headers),
+    )
+    return registration, [SendRegister(draft), SetTimer(registration.timer("patience"), PATIENCE)]
+
+
+def answered(registration: Registration, response: Response, at: float, chance: float) -> Step:
+    """A response to our REGISTER; challenges were answered before."""
+    status = response.status_code
+    busy = registration.busy
+    if status < 200 or busy is None:
+        return registration, []
+    outputs: list[RegistrationOutput] = [CancelTimer(registration.timer("patience"))]
+    if status < 300:
+        if busy == "remove":
+            registration, forgotten = forget(registration)
+            return registration, [*outputs, *forgotten, Removed()]
+        registration, granted = _granted(registration, response, at, chance)
+        return registration, outputs + granted
+    if status == 423 and busy != "remove":
+        # "If a UA receives a 423 (Interval Too Brief) response, it MAY retry the registration after making the
+        # expiration interval of all contact addresses [...] equal to or greater than [...] Min-Expires" (10.2.8).
+        least = response.headers.get("Min-Expires") or ""
+        if least.isascii() and least.isdigit() and registration.expires < int(least[:10]) <= 7 * 86400:
+            registration, sent = _send(evolve(registration, expires=int(least)), int(least))
+            return registration, outputs + sent
+    words = words_of(response) or response.reason or reason_phrase(status)
+    message = (
+        f"the registration of {registration.address.uri} was refused: {status} {words}{_hint(registration, status)}"
+    )
+    registration, refused = _refused(registration, status, message, at, _retry_after(response))
+    return registration, outputs + refused
+
+
+def unanswered(registration: Registration, at: float) -> Step:
+    """No final response came."""
+    if registration.busy is None:
+        return registration, []
+    message = (
+        f"no answer to the registration of {registration.address.uri}: "
+        "check that the server speaks SIP over WebSocket and serves this realm"
+    )
+    registration, refused = _refused(registration, None, message, at, None)
+    return registration, [CancelTimer(registration.timer("patience")), *refused]
+
+
+def timer_fired(registration: Registration, name: str, at: float) -> Step:
+    """`refresh`: it is due; `patience`: the REGISTER is not answered; `lapse`: the granted time is over."""
+    match name:
+        case "refresh" if registration.busy is None:
+            return begin(registration)
+        case "patience":
+            return unanswered(registration, at)
+        case "lapse" if registration.until is not None and registration.busy != "remove":
+            registration, forgotten = forget(registration)
+            return registration, [*forgotten, Lapsed()]
+        case _:
+            return registration, []
+
+
+def _granted(registration: Registration, response: Response, at: float, chance: float) -> Step:
+    expires = _granted_expiry(registration, response)
+    refreshed = registration.busy == "refresh"
+    if expires <= 0:
+        message = f"the registrar answered {response.status_code} but granted no time to {registration.contact}"
+        return _refused(registration, response.status_code, message, at, None)
+    registration = evolve(registration, until=at + expires, busy=None, failures=0)
+    delay = _refresh_delay(expires, _is_jambonz(response), chance)
+    return registration, [
+        SetTimer(registration.timer("refresh"), delay),
+        SetTimer(registration.timer("lapse"), float(expires)),
+        Granted(expires, at + expires, refreshed),
+    ]
+
+
+def _granted_expiry(registration: Registration, response: Response) -> int:
+    """What the server granted: our contact's `expires`, else the Expires header, else what we asked for (10.2.4)."""
+    for contact in response.contacts:
+        if not contact.is_wildcard and contact.uri.user == registration.contact.user:
+            value = contact.params.get("expires") or ""
+            if value.isascii() and value.isdigit():
+                return min(int(value[:10]), 2**31)
+    return registration.expires if response.expires is None else min(response.expires, 2**31)
+
+
+def _is_jambonz(response: Response) -> bool:
+    server = (response.headers.get("Server") or "").lower()
+    return not server or "jambonz" in server or "drachtio" in server
+
+
+def _refresh_delay(expires: int, jambonz: bool, chance: float) -> float:
+    if not jambonz:
+        return expires * (0.85 + 0.05 * chance)
+    if expires <= 30:
+        return expires * 5 / 6
+    return max(expires / 2, expires - 25.0)
+
+
+def _refused(registration: Registration, code: int | None, message: str, at: float, retry_after: float | None) -> Step:
+    busy = registration.busy
+    fatal = code in FATAL
+    outputs: list[RegistrationOutput] = [Refused(code, message, fatal, busy == "refresh", busy == "remove")]
+    registration = evolve(registration, busy=None, failures=registration.failures + 1)
+    if busy == "refresh" and not fatal and registration.until is not None:
+        # Keep half of what is left for a further try, but do not press a server that is in trouble.
+        remaining = registration.until - at
+        wanted = retry_after if retry_after is not None else 2.0 * registration.failures
+        outputs.append(SetTimer(registration.timer("refresh"), max(1.0, min(wanted, remaining / 2))))
+    return registration, outputs
+
+
+def _retry_after(response: Response) -> float | None:
+    value = (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
+
+
+def _hint(registration: Registration, status: int) -> str:
+    """What the user can do about it."""
+    host = registration.registrar.host
+    if status == 403 and host.replace(".", "").isdigit():
+        return f". The realm is the address {host}, which jambonz refuses: give realm= as your account's SIP realm"
+    if status in (401, 407):
+        return ". Check username and password"
+    if status in (403, 404):
+        return f". Check username, password and realm= (now {host})"
+    return ""

@@ -1,0 +1,203 @@
+"""The callee's half of a session: an INVITE of the other side until its ACK (RFC 3261 section 13.3).
+
+- It rings at once; the answer's SDP is made when the user answers, or earlier for early media, and then kept.
+- The call is up at the ACK. The 2xx is repeated until then; without an ACK in 64*T1 the call ends by BYE.
+- A hang-up after our 2xx shows at once; its BYE waits for the ACK, or for the end of that time (section 15).
+"""
+
+from attrs import evolve
+
+from jzrx.commands import Answer, HangUp, SendProgress
+from jzrx.events import AnswerStarted, CallAnswered, CallReceived
+from jzrx.sip.bodies import SDP, sdp_of
+from jzrx.sip.causes import cause_of_bye, cause_of_cancel, headers_of
+from jzrx.sip.dialog import strip_parameters
+from jzrx.sip.machine import CancelTimer, Notify, SetTimer
+from jzrx.sip.message import Request
+from jzrx.sip.session import reoffer
+from jzrx.sip.session.state import (
+    Moment,
+    Phase,
+    Reply,
+    Session,
+    SessionOutput,
+    Step,
+    bye,
+    end,
+    finish,
+    own_cause,
+    settle,
+    want,
+)
+from jzrx.sip.status import reason_phrase
+from jzrx.types import CallEndCause
+
+
+def ring(session: Session, request: Request, moment: Moment, *, say_so: bool) -> Step:
+    """An INVITE arrived. `say_so`: tell the caller by a 180."""
+    party = request.from_
+    outputs: list[SessionOutput] = [
+        Notify(
+            CallReceived(
+                at=moment.at,
+                call_id=session.id,
+                remote_uri=strip_parameters(party),
+                remote_display_name=party.display_name or None,
+                headers=headers_of(request),
+            )
+        )
+    ]
+    if say_so:
+        outputs.append(_reply(session, 180))
+    if request.expires:
+        # "If the request is an INVITE that contains an Expires header field, the UAS core sets a timer for the number
+        # of seconds indicated in the header field value. [...] If the invitation expires before the UAS has generated
+        # a final response, a 487 (Request Terminated) response SHOULD be generated" (section 13.3.1).
+        outputs.append(SetTimer(session.timer("expires"), float(request.expires)))
+    return session, outputs
+
+
+def progress(session: Session, command: SendProgress) -> Step:
+    """Tell the caller how far its call is, with early media if that is wanted and an offer is there."""
+    offer = _offer(session)
+    if not command.with_media or offer is None:
+        return session, [_reply(session, command.code, command.headers)]
+    if session.answer is not None:
+        return session, [_reply(session, command.code, command.headers, session.answer)]
+    session = evolve(session, progress=(command.code, command.headers))
+    return (session, []) if session.making else want(session, "progress", offer, held=False)
+
+
+def answer(session: Session, command: Answer, token: int | None, moment: Moment) -> Step:
+    """The user answers."""
+    session = evolve(session, phase=Phase.ANSWERING, token=token, headers=command.headers)
+    outputs: list[SessionOutput] = [
+        CancelTimer(session.timer("expires")),
+        Notify(AnswerStarted(at=moment.at, call_id=session.id)),
+    ]
+    if session.answer is not None:
+        session, more = _accept(session, session.answer)
+    elif session.making is None:
+        session, more = want(session, "answer", _offer(session), held=False)
+    else:
+        more = []  # the description for early media is being made; it serves for the answer too
+    return session, outputs + more
+
+
+def described(session: Session, sdp: str) -> Step:
+    """Our description is there: the early media's, or the answer."""
+    session = evolve(session, making=None, answer=sdp)
+    if session.phase is Phase.ANSWERING:
+        return _accept(session, sdp)
+    if session.progress is None:
+        return session, []
+    status, headers = session.progress
+    return evolve(session, progress=None), [_reply(session, status, headers, sdp)]
+
+
+def not_described(session: Session, code: int, message: str, warning: str | None, moment: Moment) -> Step:
+    """The offer cannot be answered."""
+    return _refuse(session, CallEndCause(code, message, "system"), code, reoffer.warning_headers(warning), moment)
+
+
+def hang_up(session: Session, command: HangUp, moment: Moment) -> Step:
+    """The user declines, or hangs up while the call is being answered."""
+    if session.phase is Phase.ACCEPTED:
+        # "The callee's UA MUST NOT send a BYE on a confirmed dialog until it has received an ACK for its 2xx response
+        # or until the server transaction times out" (section 15).
+        return end(session, own_cause(command) or CallEndCause(487, reason_phrase(487), "local"), moment)
+    reason = command.reason or reason_phrase(command.code)
+    cause = own_cause(command) or CallEndCause(command.code, reason, "local")
+    return _refuse(session, cause, command.code, command.headers, moment, command.reason)
+
+
+def expired(session: Session, moment: Moment) -> Step:
+    """The invitation's own time is over."""
+    return _refuse(session, CallEndCause(487, "The invitation expired", "remote"), 487, (), moment)
+
+
+def cancelled(session: Session, request: Request, moment: Moment) -> Step:
+    """The caller gave up (section 9.2). After our 2xx a CANCEL has no effect."""
+    if session.phase not in (Phase.RINGING, Phase.ANSWERING):
+        return session, []
+    return _refuse(session, cause_of_cancel(request), 487, (), moment)
+
+
+def ended_early(session: Session, request: Request, key: str, moment: Moment) -> Step:
+    """The caller sends BYE on the early dialog (section 15): its INVITE gets 487."""
+    session, outputs = _refuse(session, cause_of_bye(request), 487, (), moment)
+    return session, [Reply(key, 200), *outputs]
+
+
+def flow_failed(session: Session, moment: Moment) -> Step:
+    """A response goes back over the connection of its request (section 18.2.2), and that is gone: a call that rings is
+    lost. One that is up lives on; only a re-INVITE that was under way is forgotten."""
+    if session.phase in (Phase.RINGING, Phase.ANSWERING):
+        return finish(session, CallEndCause(503, "The connection was lost", "system"), moment)
+    if session.phase is not Phase.CONFIRMED or (session.reinvite_key is None and session.unacked is None):
+        return session, []
+    making = None if session.making and session.making.purpose == "reanswer" else session.making
+    timers: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
+    return evolve(session, reinvite_key=None, unacked=None, making=making), timers
+
+
+def acknowledged(session: Session, request: Request, moment: Moment) -> Step:
+    """The ACK: the call is up, or ends now if it was hung up in between."""
+    if session.unacked is None or request.cseq.number != session.unacked.number:
+        return session, []
+    missing = session.unacked.offered and sdp_of(request) is None
+    session, outputs = reoffer.acknowledged(session, request)
+    if session.ended:
+        session, ending = bye(session)
+        return session, outputs + ending
+    if missing or session.path_failure is not None:
+        missed = CallEndCause(488, "The ACK has no session description", "system")
+        session, failed = end(session, session.path_failure or missed, moment)
+        session, ending = bye(session)
+        return session, [*outputs, *failed, *ending]
+    outputs.append(Notify(CallAnswered(at=moment.at, call_id=session.id, headers=headers_of(request))))
+    outputs += settle(session.token)
+    session, more = reoffer.begin_next(evolve(session, phase=Phase.CONFIRMED, answered=True, token=None))
+    return session, outputs + more
+
+
+def _accept(session: Session, sdp: str) -> Step:
+    if session.invite is None or session.invite_key is None:
+        return session, []
+    session, outputs = reoffer.accept(session, session.invite_key, session.invite, sdp, session.headers)
+    return evolve(session, phase=Phase.ACCEPTED), outputs
+
+
+def _refuse(
+    session: Session,
+    cause: CallEndCause,
+    status: int,
+    headers: tuple[tuple[str, str], ...],
+    moment: Moment,
+    reason: str | None = None,
+) -> Step:
+    refusal = _reply(session, status, headers, reason=reason)
+    session, outputs = finish(session, cause, moment)
+    return session, [refusal, *outputs]
+
+
+def _reply(
+    session: Session,
+    status: int,
+    headers: tuple[tuple[str, str], ...] = (),
+    sdp: str | None = None,
+    reason: str | None = None,
+) -> Reply:
+    return Reply(
+        session.invite_key or "",
+        status,
+        reason,
+        headers=headers,
+        body=(sdp or "").encode(),
+        content_type=None if sdp is None else SDP,
+        contact=status < 300,
+    )
+
+
+def _offer(session: Session) -> str | None:
+    return None if session.invite is None else sdp_of(session.invite)

@@ -1,0 +1,200 @@
+"""The caller's half of a session: an INVITE of ours until its dialog is confirmed (RFC 3261 section 13.2).
+
+- An offer is made first; the INVITE leaves with it.
+- CANCEL leaves only after a provisional response (section 9.1); a 2xx that crosses it is acknowledged and ended.
+- Every 2xx is acknowledged, also one of another fork, which is then ended (section 13.2.2.4).
+"""
+
+from attrs import evolve
+
+from jzrx.commands import HangUp
+from jzrx.events import CallAnswered, CallDialed, CallProgressed, RemotePartyChanged
+from jzrx.sip.bodies import SDP, sdp_of
+from jzrx.sip.causes import cause_of_response, headers_of
+from jzrx.sip.dialog import dialog_of_response, strip_parameters
+from jzrx.sip.drafts import Draft, in_dialog
+from jzrx.sip.headers import NameAddr
+from jzrx.sip.machine import TIMEOUT, AnswerReceived, CancelTimer, Notify, SetTimer
+from jzrx.sip.message import Response
+from jzrx.sip.session.reoffer import begin_next
+from jzrx.sip.session.state import (
+    Acknowledge,
+    CancelInvite,
+    Issue,
+    Moment,
+    Phase,
+    Session,
+    SessionOutput,
+    Step,
+    apply_answer,
+    bye,
+    end,
+    finish,
+    own_cause,
+    settle,
+    want,
+)
+from jzrx.sip.status import reason_phrase
+from jzrx.types import CallEndCause
+
+INVITE = "invite"
+"""The tag of the INVITE that sets the session up."""
+
+CANCELLED = CallEndCause(487, reason_phrase(487), "local")
+NO_ANSWER = CallEndCause(408, "No Answer", "local")
+
+
+def dial(session: Session, no_answer_timeout: float | None, moment: Moment) -> Step:
+    """The user dials."""
+    outputs: list[SessionOutput] = [Notify(CallDialed(at=moment.at, call_id=session.id))]
+    if no_answer_timeout is not None:
+        outputs.append(SetTimer(session.timer("no answer"), no_answer_timeout))
+    session, wanted = want(session, "invite", None, held=False)
+    return session, outputs + wanted
+
+
+def invite(session: Session, sdp: str) -> Step:
+    """The offer is there: send the INVITE."""
+    draft = Draft(
+        method="INVITE",
+        uri=session.target,
+        call_id=session.call_id,
+        from_=session.local,
+        to=session.remote,
+        headers=session.headers,
+        body=sdp.encode(),
+        content_type=SDP,
+    )
+    return evolve(session, phase=Phase.CALLING, making=None), [Issue(INVITE, draft)]
+
+
+def not_made(session: Session, code: int, message: str, moment: Moment) -> Step:
+    """No offer could be made; nothing was sent."""
+    return finish(session, CallEndCause(code, message, "system"), moment)
+
+
+def hang_up(session: Session, command: HangUp, moment: Moment) -> Step:
+    """The user gives up before the answer."""
+    return _cancel(session, own_cause(command) or CANCELLED, moment)
+
+
+def no_answer(session: Session, moment: Moment) -> Step:
+    """The no-answer timer fired."""
+    return _cancel(session, NO_ANSWER, moment)
+
+
+def _cancel(session: Session, cause: CallEndCause, moment: Moment) -> Step:
+    if session.phase is Phase.OFFERING:
+        return finish(session, cause, moment)
+    session, outputs = end(session, cause, moment)
+    if session.phase is Phase.PROCEEDING:
+        return session, outputs + _send_cancel(session)
+    # "If no provisional response has been received, the CANCEL request MUST NOT be sent; rather, the client MUST wait
+    # for the arrival of a provisional response before sending the request" (section 9.1).
+    return session, outputs
+
+
+def _send_cancel(session: Session) -> list[SessionOutput]:
+    # "If there is no final response to the original request in 64*T1 seconds [...], the client SHOULD then consider
+    # the original transaction cancelled" (section 9.1).
+    return [CancelInvite(INVITE), SetTimer(session.timer("acknowledge"), TIMEOUT)]
+
+
+def answered(session: Session, response: Response, moment: Moment) -> Step:
+    """A response to the INVITE."""
+    if response.status_code < 200:
+        return _provisional(session, response, moment)
+    if response.status_code < 300:
+        return _accepted(session, response, moment)
+    return finish(session, cause_of_response(response), moment, headers_of(response))
+
+
+def unanswered(session: Session, code: int, reason: str, moment: Moment) -> Step:
+    """Nobody answered the INVITE in 64*T1, or the flow is gone."""
+    return finish(session, CallEndCause(code, reason, "system"), moment)
+
+
+def _provisional(session: Session, response: Response, moment: Moment) -> Step:
+    waiting = session.phase is Phase.CALLING
+    session = evolve(session, phase=Phase.PROCEEDING)
+    if session.ended:
+        return session, _send_cancel(session) if waiting else []
+    if response.status_code == 100:
+        return session, []
+    outputs: list[SessionOutput] = []
+    if response.to.tag:
+        dialog = dialog_of_response(response, session.target)
+        others = tuple(known for known in session.early if known.remote_tag != dialog.remote_tag)
+        session = evolve(session, early=(*others, dialog))
+    sdp = sdp_of(response)
+    outputs += _name(session, response, moment)
+    outputs.append(
+        Notify(
+            CallProgressed(
+                at=moment.at,
+                call_id=session.id,
+                code=response.status_code,
+                reason=response.reason or reason_phrase(response.status_code),
+                has_media=sdp is not None,
+                headers=headers_of(response),
+            )
+        )
+    )
+    if sdp is not None and sdp != session.answer:
+        session, wanted = apply_answer(evolve(session, answer=sdp), sdp, provisional=True)
+        outputs += wanted
+    return session, outputs
+
+
+def _accepted(session: Session, response: Response, moment: Moment) -> Step:
+    dialog = dialog_of_response(response, session.target)
+    acknowledge = Acknowledge(dialog, response.cseq.number)
+    if session.dialog is not None:
+        if session.dialog.remote_tag == dialog.remote_tag:
+            return session, [acknowledge]  # repeated, because our ACK was late
+        # "the UAC [...] MUST acknowledge [...] and terminate it by sending a BYE" (section 13.2.2.4): another fork.
+        return session, [acknowledge, Issue("bye fork", in_dialog(dialog, "BYE"))]
+    session = evolve(session, dialog=dialog, early=())
+    if session.ended:
+        # It crossed our CANCEL: "the UAC then sends an ACK and a BYE" (section 15).
+        session, ending = bye(session)
+        return session, [acknowledge, CancelTimer(session.timer("acknowledge")), *ending]
+    sdp = sdp_of(response)
+    failure = session.path_failure
+    if sdp is None and session.answer is None:
+        failure = CallEndCause(488, "The answer has no session description", "system")
+    if failure is not None:
+        session, outputs = end(session, failure, moment)
+        session, ending = bye(session)
+        return session, [acknowledge, *outputs, *ending]
+    outputs = [acknowledge, CancelTimer(session.timer("no answer")), *_name(session, response, moment)]
+    if sdp is not None:
+        session, wanted = apply_answer(evolve(session, answer=sdp), sdp)
+        outputs += wanted
+    elif session.answer is not None:
+        outputs.append(AnswerReceived(session.id, session.ref, session.answer, provisional=False))
+    outputs.append(Notify(CallAnswered(at=moment.at, call_id=session.id, headers=headers_of(response))))
+    outputs += settle(session.token)
+    session, more = begin_next(evolve(session, phase=Phase.CONFIRMED, answered=True, token=None))
+    return session, outputs + more
+
+
+def _name(session: Session, response: Response, moment: Moment) -> list[SessionOutput]:
+    """The other side names itself by P-Asserted-Identity (RFC 3325 section 9.1)."""
+    asserted = response.headers.get_list("P-Asserted-Identity")
+    if not asserted:
+        return []
+    try:
+        party = NameAddr.parse(asserted[0])
+    except ValueError:
+        return []
+    return [
+        Notify(
+            RemotePartyChanged(
+                at=moment.at,
+                call_id=session.id,
+                remote_uri=strip_parameters(party),
+                remote_display_name=party.display_name or None,
+            )
+        )
+    ]

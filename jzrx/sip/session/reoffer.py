@@ -1,0 +1,262 @@
+"""Re-INVITE in both directions (RFC 3261 section 14): hold and unhold of ours, and whatever the other side offers.
+
+- One at a time: ours queue, in order. While one of ours is under way the other side's gets 491; while one of theirs is
+  being answered the next gets 500 with Retry-After (section 14.2).
+- 491 is tried again after the time of section 14.1. Any other refusal leaves the call as it was, but 481 and 408,
+  which end it (section 12.2.1.2).
+- Our hold is `held` only after the 2xx.
+"""
+
+from attrs import evolve
+
+from jzrx.errors import CallError
+from jzrx.events import HoldChanged, HoldFailed
+from jzrx.sip.bodies import SDP, sdp_of
+from jzrx.sip.causes import cause_of_response, words_of
+from jzrx.sip.drafts import in_dialog
+from jzrx.sip.machine import T1, T2, TIMEOUT, CancelTimer, Notify, OfferRefused, SetTimer
+from jzrx.sip.message import Request, Response
+from jzrx.sip.session.state import (
+    Acknowledge,
+    Issue,
+    Moment,
+    Phase,
+    Repeat,
+    Reply,
+    Session,
+    SessionOutput,
+    Step,
+    Unacked,
+    Wish,
+    apply_answer,
+    bye,
+    end,
+    finish,
+    settle,
+    want,
+)
+from jzrx.sip.status import reason_phrase
+from jzrx.types import CallDirection, CallEndCause
+
+REINVITE = "reinvite"
+"""The tag of a re-INVITE of ours."""
+
+MOST_TRIES = 10
+"""How many 491s in a row are borne before the hold fails."""
+
+
+# --- ours ----------------------------------------------------------------------------------------------------------
+
+
+def ask_hold(session: Session, wish: Wish) -> Step:
+    """The user asks for a hold or unhold; it waits for its turn, and for the call to be up."""
+    return begin_next(evolve(session, wishes=(*session.wishes, wish)))
+
+
+def begin_next(session: Session) -> Step:
+    """Begin the next hold or unhold, if nothing is under way; one that is fulfilled already is done at once."""
+    outputs: list[SessionOutput] = []
+    busy = session.reoffer or session.retrying or session.reinvite_key or session.unacked
+    if session.phase is not Phase.CONFIRMED or session.ended or busy:
+        return session, outputs
+    while session.wishes:
+        wish, *rest = session.wishes
+        session = evolve(session, wishes=tuple(rest))
+        if wish.held != session.held:
+            session, wanted = want(evolve(session, reoffer=wish), "reoffer", None, wish.held)
+            return session, outputs + wanted
+        outputs += settle(wish.token)
+    return session, outputs
+
+
+def reinvite(session: Session, sdp: str) -> Step:
+    """Our new offer is there: send the re-INVITE."""
+    session = evolve(session, making=None)
+    if session.dialog is None:
+        return session, []
+    return session, [Issue(REINVITE, in_dialog(session.dialog, "INVITE", body=sdp.encode(), content_type=SDP))]
+
+
+def answered(session: Session, response: Response, moment: Moment) -> Step:
+    """A response to our re-INVITE."""
+    status = response.status_code
+    if status < 200:
+        return session, []
+    if status < 300:
+        return _accepted(session, response, moment)
+    if status == 491 and session.reoffer is not None and session.reoffer.tries < MOST_TRIES:
+        return _try_later(session, session.reoffer, moment)
+    if status in (408, 481):
+        # "If the response for a request within a dialog is a 481 or a 408, the UAC SHOULD terminate the dialog."
+        cause = cause_of_response(response)
+        if status == 481:
+            return finish(session, cause, moment)
+        return _give_up(session, cause, moment)
+    return refused(session, status, words_of(response) or response.reason or reason_phrase(status), moment)
+
+
+def unanswered(session: Session, code: int, reason: str, moment: Moment) -> Step:
+    """No response in 64*T1 ends the call; a lost flow does not, it only fails the hold."""
+    if code == 408:
+        return _give_up(session, CallEndCause(408, reason, "system"), moment)
+    return refused(session, code, reason, moment)
+
+
+def refused(session: Session, code: int, reason: str, moment: Moment) -> Step:
+    """Our offer was refused, or could not be made: call, media and state stay as they were."""
+    wish = session.reoffer
+    session = evolve(session, reoffer=None, making=None)
+    outputs: list[SessionOutput] = [OfferRefused(session.id)]
+    if wish is not None:
+        what = "hold" if wish.held else "unhold"
+        outputs.append(Notify(HoldFailed(at=moment.at, call_id=session.id, wanted=wish.held, code=code, reason=reason)))
+        outputs += settle(wish.token, CallError(f"{what} was refused: {code} {reason}", code, reason))
+    session, more = begin_next(session)
+    return session, outputs + more
+
+
+def _accepted(session: Session, response: Response, moment: Moment) -> Step:
+    if session.dialog is None:
+        return session, []
+    dialog = session.dialog.refresh(response)
+    outputs: list[SessionOutput] = [Acknowledge(dialog, response.cseq.number)]
+    wish = session.reoffer
+    if wish is None:
+        return session, outputs  # repeated, or the call has ended here
+    sdp = sdp_of(response)
+    session = evolve(session, dialog=dialog, reoffer=None)
+    if sdp is None:
+        session, more = refused(evolve(session, reoffer=wish), 488, "The answer has no session description", moment)
+        return session, outputs + more
+    session, applied = apply_answer(evolve(session, held=wish.held), sdp)
+    outputs += applied
+    outputs.append(Notify(HoldChanged(at=moment.at, call_id=session.id, held=wish.held)))
+    outputs += settle(wish.token)
+    session, more = begin_next(session)
+    return session, outputs + more
+
+
+def _try_later(session: Session, wish: Wish, moment: Moment) -> Step:
+    # "If the UAC is the owner of the Call-ID of the dialog ID, T has a randomly chosen value between 2.1 and 4 seconds
+    # in units of 10 ms. If [it] is not the owner [...], between 0 and 2 seconds in units of 10 ms" (section 14.1).
+    owner = session.direction is CallDirection.OUTBOUND
+    delay = 2.1 + round(1.9 * moment.chance, 2) if owner else round(2.0 * moment.chance, 2)
+    again = evolve(wish, tries=wish.tries + 1)
+    session = evolve(session, reoffer=None, retrying=True, wishes=(again, *session.wishes))
+    return session, [OfferRefused(session.id), SetTimer(session.timer("retry"), delay)]
+
+
+def retry(session: Session) -> Step:
+    """The time after a 491 is over."""
+    return begin_next(evolve(session, retrying=False))
+
+
+def _give_up(session: Session, cause: CallEndCause, moment: Moment) -> Step:
+    session, outputs = end(session, cause, moment)
+    session, ending = bye(session)
+    return session, outputs + ending
+
+
+# --- theirs --------------------------------------------------------------------------------------------------------
+
+
+def offered(session: Session, request: Request, key: str, moment: Moment) -> Step:
+    """A re-INVITE arrived in the confirmed dialog."""
+    if session.reoffer is not None:
+        # "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST
+        # return a 491 (Request Pending) response" (section 14.2).
+        return session, [Reply(key, 491)]
+    if session.reinvite_key is not None or session.unacked is not None:
+        # "... MUST return a 500 (Server Internal Error) response to the second INVITE and MUST include a Retry-After
+        # header field with a randomly chosen value of between 0 and 10 seconds" (section 14.2).
+        return session, [Reply(key, 500, headers=(("Retry-After", str(round(10 * moment.chance))),))]
+    session = evolve(session, reinvite_key=key, invite=request)
+    return want(session, "reanswer", sdp_of(request), session.held)
+
+
+def answer(session: Session, sdp: str) -> Step:
+    """Our description is there: accept the other side's re-INVITE."""
+    key, request = session.reinvite_key, session.invite
+    session = evolve(session, making=None, reinvite_key=None)
+    if key is None or request is None or session.dialog is None:
+        return session, []
+    session = evolve(session, dialog=session.dialog.refresh(request))
+    return accept(session, key, request, sdp)
+
+
+def accept(session: Session, key: str, request: Request, sdp: str, headers: tuple[tuple[str, str], ...] = ()) -> Step:
+    """Send a 2xx to an INVITE and repeat it until its ACK.
+
+    "The 2xx response is passed to the transport with an interval that starts at T1 seconds and doubles for each
+    retransmission until it reaches T2 seconds. [...] even if a reliable transport is used" (section 13.3.1.4).
+    """
+    unacked = Unacked(key, T1, request.cseq.number, offered=sdp_of(request) is None)
+    reply = Reply(key, 200, headers=headers, body=sdp.encode(), content_type=SDP, contact=True)
+    timers: list[SessionOutput] = [
+        SetTimer(session.timer("repeat"), T1),
+        SetTimer(session.timer("acknowledge"), TIMEOUT),
+    ]
+    return evolve(session, unacked=unacked), [reply, *timers]
+
+
+def repeat(session: Session) -> Step:
+    """No ACK yet: the 2xx once more."""
+    if session.unacked is None:
+        return session, []
+    interval = min(session.unacked.interval * 2, T2)
+    session = evolve(session, unacked=evolve(session.unacked, interval=interval))
+    return session, [
+        Repeat(session.unacked.key),
+        SetTimer(session.timer("repeat"), interval),
+    ] if session.unacked else []
+
+
+def acknowledged(session: Session, request: Request) -> Step:
+    """The ACK to our 2xx arrived. The answer is in it when the offer was ours."""
+    unacked = session.unacked
+    if unacked is None or request.cseq.number != unacked.number:
+        return session, []
+    session = evolve(session, unacked=None)
+    outputs: list[SessionOutput] = [
+        CancelTimer(session.timer("repeat")),
+        CancelTimer(session.timer("acknowledge")),
+    ]
+    if not unacked.offered or session.ended:
+        return session, outputs
+    sdp = sdp_of(request)
+    if sdp is None:
+        return session, [*outputs, OfferRefused(session.id)]
+    session, applied = apply_answer(session, sdp)
+    return session, outputs + applied
+
+
+def never_acknowledged(session: Session, moment: Moment) -> Step:
+    """ "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is confirmed,
+    but the session SHOULD be terminated. This is accomplished with a BYE" (section 13.3.1.4)."""
+    session = evolve(session, unacked=None)
+    session, outputs = end(session, CallEndCause(408, "No ACK arrived", "system"), moment)
+    session, ending = bye(session)
+    return session, [CancelTimer(session.timer("repeat")), *outputs, *ending]
+
+
+def not_answerable(session: Session, code: int, warning: str | None) -> Step:
+    """The other side's new offer cannot be accepted: refuse it, the call goes on as it was (section 14.2)."""
+    key = session.reinvite_key
+    session = evolve(session, making=None, reinvite_key=None)
+    outputs: list[SessionOutput] = [] if key is None else [Reply(key, code, headers=warning_headers(warning))]
+    session, more = begin_next(session)
+    return session, outputs + more
+
+
+def withdrawn(session: Session) -> Step:
+    """The other side cancelled its re-INVITE before our answer."""
+    key = session.reinvite_key
+    session = evolve(session, making=None, reinvite_key=None)
+    outputs: list[SessionOutput] = [] if key is None else [Reply(key, 487), OfferRefused(session.id)]
+    session, more = begin_next(session)
+    return session, outputs + more
+
+
+def warning_headers(warning: str | None) -> tuple[tuple[str, str], ...]:
+    """A Warning header, if there is something to warn of (section 20.43)."""
+    return () if warning is None else (("Warning", warning),)

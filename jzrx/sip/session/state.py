@@ -1,0 +1,398 @@
+"""The state of one INVITE session, and what goes into its machine and comes out.
+
+    outbound   OFFERING -> CALLING -> PROCEEDING -> CONFIRMED -> TERMINATING -> CLOSED
+    inbound    RINGING -> ANSWERING -> ACCEPTED -> CONFIRMED -> TERMINATING -> CLOSED
+
+`ended` is apart from the phase: the user's call is over the moment that it is hung up, while the protocol finishes
+behind it. An ended session in CALLING waits for a provisional response to CANCEL, in PROCEEDING it has sent the CANCEL,
+in ACCEPTED it waits for the ACK to send its BYE.
+"""
+
+from enum import Enum, auto
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from jzrx.commands import Command, HangUp
+from jzrx.errors import JambonzError
+from jzrx.events import CallEnded, CallReleased
+from jzrx.sip.causes import error_of
+from jzrx.sip.dialog import Dialog
+from jzrx.sip.drafts import Draft, in_dialog
+from jzrx.sip.headers import NameAddr
+from jzrx.sip.machine import (
+    AnswerReceived,
+    AnswerWanted,
+    CancelTimer,
+    MediaReleased,
+    Notify,
+    OfferRefused,
+    OfferWanted,
+    SetTimer,
+    Settle,
+    TimerKey,
+)
+from jzrx.sip.message import Request, Response
+from jzrx.sip.status import reason_phrase
+from jzrx.sip.uri import Uri
+from jzrx.types import CallDirection, CallEndCause, Headers
+
+SESSION_TIMER = "call"
+"""The first part of a session's timer keys."""
+
+BYE = "bye"
+"""The tag of our BYE."""
+
+USER_TIMERS = ("no answer", "expires", "retry", "tone", "tone timeout")
+"""The timers that end with the user's call; those of the protocol, "repeat" and "acknowledge", may outlive it."""
+
+
+class Phase(Enum):
+    """How far the INVITE is."""
+
+    OFFERING = auto()
+    CALLING = auto()
+    PROCEEDING = auto()
+    RINGING = auto()
+    ANSWERING = auto()
+    ACCEPTED = auto()
+    CONFIRMED = auto()
+    TERMINATING = auto()
+    CLOSED = auto()
+
+
+@frozen
+class Making:
+    """A description that the media is making for us, and what it is for."""
+
+    purpose: Literal["invite", "progress", "answer", "reoffer", "reanswer"]
+    ref: int
+
+
+@frozen
+class Unacked:
+    """A 2xx of ours to an INVITE that waits for its ACK; repeated until then. `offered`: the ACK carries an answer."""
+
+    key: str
+    interval: float
+    number: int
+    offered: bool = False
+
+
+@frozen
+class Wish:
+    """A hold (True) or unhold that was asked for; `tries` counts the 491s that it met."""
+
+    held: bool
+    token: int | None
+    tries: int = 0
+
+
+@frozen
+class Tones:
+    """A queued `send_dtmf`: what is still to be sent."""
+
+    tones: str
+    duration: float
+    gap: float
+    token: int | None
+
+
+@frozen(kw_only=True)
+class Session:
+    """One call of ours. `held` is our own hold as confirmed; `wishes` are the holds and unholds still to be done."""
+
+    id: str
+    direction: CallDirection
+    phase: Phase
+    call_id: str
+    local: NameAddr
+    remote: NameAddr
+    target: Uri
+    headers: Headers = ()
+    ended: bool = False
+    answered: bool = False
+    token: int | None = None
+    hangup_tokens: tuple[int, ...] = ()
+    # the INVITE
+    invite: Request | None = None
+    invite_key: str | None = None
+    dialog: Dialog | None = None
+    early: tuple[Dialog, ...] = ()
+    answer: str | None = None
+    progress: tuple[int, Headers] | None = None
+    # descriptions
+    ref: int = 0
+    making: Making | None = None
+    unacked: Unacked | None = None
+    # re-INVITEs
+    held: bool = False
+    wishes: tuple[Wish, ...] = ()
+    reoffer: Wish | None = None
+    retrying: bool = False
+    reinvite_key: str | None = None
+    path_failure: CallEndCause | None = None
+    # INFO
+    serial: int = 0
+    tones: tuple[Tones, ...] = ()
+    tone_tag: str | None = None
+    pausing: bool = False
+    infos: tuple[tuple[str, int | None], ...] = ()
+
+    def timer(self, name: str) -> TimerKey:
+        return (SESSION_TIMER, self.id, name)
+
+
+# --- inputs --------------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Asked:
+    """The user asked for something."""
+
+    command: Command
+    token: int | None
+
+
+@frozen
+class Received:
+    """A request arrived for this session, in the server transaction `key`. An ACK has no transaction of its own."""
+
+    request: Request
+    key: str
+
+
+@frozen
+class Cancelled:
+    """A CANCEL arrived for our unanswered INVITE transaction."""
+
+    request: Request
+
+
+@frozen
+class Answered:
+    """A response to the request that we issued under `tag`."""
+
+    tag: str
+    response: Response
+
+
+@frozen
+class Unanswered:
+    """The request that we issued under `tag` got no final response: 408 for a timeout, 503 for a lost flow."""
+
+    tag: str
+    code: int
+    reason: str
+
+
+@frozen
+class Described:
+    """The media made the description that we wanted under `ref`."""
+
+    ref: int
+    sdp: str
+
+
+@frozen
+class NotDescribed:
+    """The media could not make or apply a description."""
+
+    ref: int
+    code: int
+    message: str
+    warning: str | None = None
+
+
+@frozen
+class TimerFired:
+    """A timer of this session fired."""
+
+    name: str
+
+
+@frozen
+class PathFailed:
+    """ICE or DTLS failed."""
+
+    reason: str
+
+
+@frozen
+class FlowFailed:
+    """The flow is gone; what depended on it cannot finish."""
+
+
+SessionInput = (
+    Asked
+    | Received
+    | Cancelled
+    | Answered
+    | Unanswered
+    | Described
+    | NotDescribed
+    | TimerFired
+    | PathFailed
+    | FlowFailed
+)
+
+
+@frozen
+class Moment:
+    """When a step happens, and the chance it may use (0.0 up to 1.0)."""
+
+    at: float
+    chance: float
+
+
+# --- outputs beyond those of `jzrx.sip.machine` --------------------------------------------------------------------
+
+
+@frozen
+class Issue:
+    """Send this request in a client transaction; its responses come back under `tag`."""
+
+    tag: str
+    draft: Draft
+
+
+@frozen
+class CancelInvite:
+    """Send a CANCEL for the INVITE that was issued under `tag` (RFC 3261 section 9.1)."""
+
+    tag: str
+
+
+@frozen
+class Acknowledge:
+    """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4): the CSeq number of its INVITE, its own branch."""
+
+    dialog: Dialog
+    number: int
+
+
+@frozen
+class Reply:
+    """Respond in the server transaction `key`. `local_tag` goes into To; `contact` adds our Contact."""
+
+    key: str
+    status: int
+    reason: str | None = None
+    headers: Headers = ()
+    body: bytes = b""
+    content_type: str | None = None
+    local_tag: str | None = None
+    contact: bool = False
+
+
+@frozen
+class Repeat:
+    """Send the last response in the server transaction `key` again."""
+
+    key: str
+
+
+SessionOutput = (
+    Issue
+    | CancelInvite
+    | Acknowledge
+    | Reply
+    | Repeat
+    | SetTimer
+    | CancelTimer
+    | Notify
+    | Settle
+    | OfferWanted
+    | AnswerWanted
+    | AnswerReceived
+    | OfferRefused
+    | MediaReleased
+)
+
+Step = tuple[Session, list[SessionOutput]]
+
+
+# --- what several parts of the machine do --------------------------------------------------------------------------
+
+
+def settle(token: int | None, error: JambonzError | None = None) -> list[SessionOutput]:
+    return [] if token is None else [Settle(token, None, error)]
+
+
+def want(
+    session: Session,
+    purpose: Literal["invite", "progress", "answer", "reoffer", "reanswer"],
+    offer: str | None,
+    held: bool,
+) -> Step:
+    """Ask the media for an answer to `offer`, or for an offer when there is none."""
+    ref = session.ref + 1
+    session = evolve(session, ref=ref, making=Making(purpose, ref))
+    if offer is None:
+        return session, [OfferWanted(session.id, ref, held)]
+    return session, [AnswerWanted(session.id, ref, offer, held)]
+
+
+def apply_answer(session: Session, answer: str, *, provisional: bool = False) -> Step:
+    """Hand the other side's answer to the media."""
+    ref = session.ref + 1
+    return evolve(session, ref=ref), [AnswerReceived(session.id, ref, answer, provisional)]
+
+
+def end(session: Session, cause: CallEndCause, moment: Moment, headers: Headers = ()) -> Step:
+    """The call is over for the user: the two events, the media, and every action that still waits.
+
+    The protocol may go on; the caller of this sets the phase. An ended call does not end again.
+    """
+    if session.ended:
+        return session, []
+    what = "the call ended" if session.answered else f"the call with {session.remote.uri} failed"
+    error = error_of(cause, what)
+    outputs: list[SessionOutput] = [
+        Notify(CallEnded(at=moment.at, call_id=session.id, cause=cause, headers=headers)),
+        Notify(CallReleased(at=moment.at, call_id=session.id, cause=cause, was_answered=session.answered)),
+        MediaReleased(session.id),
+        *(CancelTimer(session.timer(name)) for name in USER_TIMERS),
+    ]
+    waiting = [session.token, *(wish.token for wish in session.wishes), *(tones.token for tones in session.tones)]
+    waiting += [session.reoffer.token] if session.reoffer else []
+    waiting += [token for _, token in session.infos]
+    for token in waiting:
+        outputs += settle(token, error)
+    session = evolve(
+        session, ended=True, token=None, making=None, wishes=(), reoffer=None, tones=(), tone_tag=None, infos=()
+    )
+    return session, outputs
+
+
+def own_cause(command: HangUp) -> CallEndCause | None:
+    """The cause that the command names, if it does."""
+    if command.cause_code is None:
+        return None
+    reason = command.cause_reason or reason_phrase(command.cause_code)
+    return CallEndCause(command.cause_code, reason, "system" if command.by_system else "local")
+
+
+def bye(session: Session, headers: Headers = ()) -> Step:
+    """Send our BYE (section 15.1.1). A re-INVITE of the other side that we have not answered gets 487 first."""
+    outputs: list[SessionOutput] = []
+    if session.reinvite_key is not None:
+        outputs.append(Reply(session.reinvite_key, 487))
+    if session.dialog is not None:
+        outputs.append(Issue(BYE, in_dialog(session.dialog, "BYE", headers=headers)))
+    return evolve(session, phase=Phase.TERMINATING, reinvite_key=None), outputs
+
+
+def finish(session: Session, cause: CallEndCause, moment: Moment, headers: Headers = ()) -> Step:
+    """The call is over for the user and for the protocol."""
+    session, outputs = end(session, cause, moment, headers)
+    session, closing = close(session)
+    return session, outputs + closing
+
+
+def close(session: Session) -> Step:
+    """The protocol has finished; whoever awaits the hang-up is told."""
+    outputs: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
+    for token in session.hangup_tokens:
+        outputs += settle(token)
+    return evolve(session, phase=Phase.CLOSED, hangup_tokens=(), unacked=None), outputs

@@ -1,0 +1,226 @@
+"""`step(session, input, moment) -> (session, outputs)`: the machine of one call. Its parts decide; this routes."""
+
+from typing import assert_never
+
+from attrs import evolve
+
+from jzrx.commands import Answer, Dial, HangUp, Hold, SendDtmfInfo, SendInfo, SendProgress, Unhold
+from jzrx.errors import CallError
+from jzrx.sip.message import Request, Response
+from jzrx.sip.session import callee, caller, established, reoffer
+from jzrx.sip.session.state import (
+    BYE,
+    Answered,
+    Asked,
+    Cancelled,
+    Described,
+    FlowFailed,
+    Moment,
+    NotDescribed,
+    PathFailed,
+    Phase,
+    Received,
+    Reply,
+    Session,
+    SessionInput,
+    Step,
+    TimerFired,
+    Unanswered,
+    Wish,
+    bye,
+    close,
+    end,
+    settle,
+)
+from jzrx.types import CallEndCause
+
+__all__ = ["step"]
+
+
+def step(session: Session, given: SessionInput, moment: Moment) -> Step:
+    """One step of a call. A closed session takes no more input but a late 2xx, which it acknowledges."""
+    match given:
+        case Asked():
+            return _asked(session, given, moment)
+        case Received():
+            return _received(session, given.request, given.key, moment)
+        case Cancelled():
+            if session.reinvite_key is not None:
+                return reoffer.withdrawn(session)
+            return callee.cancelled(session, given.request, moment)
+        case Answered():
+            return _answered(session, given.tag, given.response, moment)
+        case Unanswered():
+            return _unanswered(session, given, moment)
+        case Described():
+            return _described(session, given)
+        case NotDescribed():
+            return _not_described(session, given, moment)
+        case TimerFired():
+            return _timer_fired(session, given.name, moment)
+        case PathFailed():
+            return _path_failed(session, given.reason, moment)
+        case FlowFailed():
+            return callee.flow_failed(session, moment)
+        case _:
+            assert_never(given)
+
+
+def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
+    command, token = asked.command, asked.token
+    if isinstance(command, HangUp):
+        return _hang_up(session, command, token, moment)
+    if session.ended:
+        return session, settle(token, CallError("the call has ended", 481, "The call has ended"))
+    match command:
+        case Dial():
+            return caller.dial(evolve(session, token=token), command.no_answer_timeout, moment)
+        case SendProgress() if session.phase is Phase.RINGING:
+            session, outputs = callee.progress(session, command)
+            return session, outputs + settle(token)
+        case Answer() if session.phase is Phase.RINGING:
+            return callee.answer(session, command, token, moment)
+        case Hold() | Unhold():
+            return reoffer.ask_hold(session, Wish(isinstance(command, Hold), token))
+        case SendInfo() if session.phase is Phase.CONFIRMED:
+            return established.send_info(session, command, token)
+        case SendDtmfInfo() if session.phase is Phase.CONFIRMED:
+            return established.send_tones(session, command, token)
+        case _:
+            what = type(command).__name__
+            return session, settle(token, CallError(f"{what} is not possible in this state of the call"))
+
+
+def _hang_up(session: Session, command: HangUp, token: int | None, moment: Moment) -> Step:
+    if session.phase is Phase.CLOSED:
+        return session, settle(token)
+    if token is not None:
+        session = evolve(session, hangup_tokens=(*session.hangup_tokens, token))
+    if session.ended:
+        return session, []
+    match session.phase:
+        case Phase.OFFERING | Phase.CALLING | Phase.PROCEEDING:
+            return caller.hang_up(session, command, moment)
+        case Phase.RINGING | Phase.ANSWERING | Phase.ACCEPTED:
+            return callee.hang_up(session, command, moment)
+        case _:
+            return established.hang_up(session, command, moment)
+
+
+def _received(session: Session, request: Request, key: str, moment: Moment) -> Step:
+    if request.method == "ACK":
+        if session.phase is Phase.ACCEPTED:
+            return callee.acknowledged(session, request, moment)
+        session, outputs = reoffer.acknowledged(session, request)
+        session, more = reoffer.begin_next(session)
+        return session, outputs + more
+    dialog = None if session.dialog is None else session.dialog.accept(request)
+    if dialog is None:
+        # RFC 3261 section 12.2.2: out of order, or no dialog that this request could be in.
+        return session, [Reply(key, 500 if session.dialog is not None else 481)]
+    session = evolve(session, dialog=dialog)
+    if request.method == "BYE":
+        if session.phase in (Phase.RINGING, Phase.ANSWERING):
+            return callee.ended_early(session, request, key, moment)
+        return established.ended(session, request, key, moment)
+    if session.phase is Phase.CLOSED or session.ended:
+        return session, [Reply(key, 481)]
+    if request.method == "INVITE":
+        if session.phase is not Phase.CONFIRMED:
+            return session, [Reply(key, 500, headers=(("Retry-After", str(round(10 * moment.chance))),))]
+        return reoffer.offered(session, request, key, moment)
+    return established.requested(session, request, key, moment)
+
+
+def _answered(session: Session, tag: str, response: Response, moment: Moment) -> Step:
+    if tag == caller.INVITE:
+        return caller.answered(session, response, moment)
+    if tag == reoffer.REINVITE:
+        return reoffer.answered(session, response, moment)
+    if tag == BYE:
+        return close(session) if response.status_code >= 200 else (session, [])
+    if session.ended:
+        return session, []
+    return established.answered(session, tag, response, moment)
+
+
+def _unanswered(session: Session, given: Unanswered, moment: Moment) -> Step:
+    if given.tag == caller.INVITE:
+        if session.dialog is not None:
+            return session, []
+        return caller.unanswered(session, given.code, given.reason, moment)
+    if given.tag == BYE:
+        return close(session)
+    if session.ended:
+        return session, []
+    if given.tag == reoffer.REINVITE:
+        return reoffer.unanswered(session, given.code, given.reason, moment)
+    return established.failed(session, given.tag, given.code, given.reason)
+
+
+def _described(session: Session, given: Described) -> Step:
+    making = session.making
+    if making is None or making.ref != given.ref:
+        return session, []  # the call ended, or the plan changed, while it was being made
+    match making.purpose:
+        case "invite":
+            return caller.invite(session, given.sdp)
+        case "progress" | "answer":
+            return callee.described(session, given.sdp)
+        case "reoffer":
+            return reoffer.reinvite(session, given.sdp)
+        case "reanswer":
+            return reoffer.answer(session, given.sdp)
+
+
+def _not_described(session: Session, given: NotDescribed, moment: Moment) -> Step:
+    if session.ended:
+        return session, []
+    making = session.making
+    if making is None or making.ref != given.ref:
+        return _path_failed(session, given.message, moment, given.code)  # an answer that could not be applied
+    match making.purpose:
+        case "invite":
+            return caller.not_made(session, given.code, given.message, moment)
+        case "progress" | "answer":
+            return callee.not_described(session, given.code, given.message, given.warning, moment)
+        case "reoffer":
+            return reoffer.refused(session, given.code, given.message, moment)
+        case "reanswer":
+            return reoffer.not_answerable(session, given.code, given.warning)
+
+
+def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
+    match name:
+        case "no answer" if not session.ended:
+            return caller.no_answer(session, moment)
+        case "expires" if session.phase is Phase.RINGING:
+            return callee.expired(session, moment)
+        case "repeat":
+            return reoffer.repeat(session)
+        case "acknowledge":
+            if session.unacked is not None:
+                return reoffer.never_acknowledged(session, moment)
+            return close(session)  # a CANCEL whose INVITE never got its final response
+        case "retry" if not session.ended:
+            return reoffer.retry(session)
+        case "tone" if not session.ended:
+            return established.pause_over(session)
+        case "tone timeout" if not session.ended:
+            return established.tone_failed(session, 408, "No answer")
+        case _ if name.startswith("info") and not session.ended:
+            return established.failed(session, name, 408, "No answer")
+        case _:
+            return session, []
+
+
+def _path_failed(session: Session, reason: str, moment: Moment, code: int = 408) -> Step:
+    """The audio path cannot be made. Before the answer this only waits: the answer may bring another path."""
+    if session.ended:
+        return session, []
+    cause = CallEndCause(code, reason, "system")
+    if session.phase is Phase.CONFIRMED:
+        session, outputs = end(session, cause, moment)
+        session, ending = bye(session)
+        return session, outputs + ending
+    return evolve(session, path_failure=cause), []
