@@ -46,15 +46,18 @@ class Store:
         """The observable of `selector(snapshot)`; it runs for every event that changes the snapshot."""
         return self.snapshot.select(selector)
 
-    def select_call(self, call_id: str) -> StateObservable[CallSnapshot]:
+    def select_call(self, call_id: str, initial: CallSnapshot | None = None) -> StateObservable[CallSnapshot]:
         """The observable of one call's snapshot, touched by the events of this call only.
 
-        It completes when the call is released, and keeps the call's last snapshot. `KeyError` if there is no such call.
+        It completes when the call is released, and keeps the call's last snapshot. `KeyError` if there is no such call,
+        unless `initial` says how it will begin: its first event may still wait for its turn.
         """
         with LOCK:
             node = self._calls.get(call_id)
             if node is None:
-                node = self._calls[call_id] = Root(self._root.current.calls[call_id])
+                calls = self._root.current.calls
+                begun = calls[call_id] if initial is None else calls.get(call_id, initial)
+                node = self._calls[call_id] = Root(begun)
         return StateObservable(node)
 
     def dispatch(self, event: Event) -> None:
