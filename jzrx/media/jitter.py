@@ -55,8 +55,8 @@ _SILENCE = Decision(Kind.SILENCE)
 class JitterCounters:
     """What happened to packets (the first six) and to packet times (the rest) since the start.
 
-    A received packet is played, or was a duplicate, late, or dropped, or still waits. `fec` counts the losses whose next
-    packet was there; `restarts` are new sources and jumps.
+    A received packet is played, or was a duplicate, late, or dropped, or still waits. `fec` counts the losses
+    whose next packet was there; `restarts` are new sources and jumps.
     """
 
     received: int = 0

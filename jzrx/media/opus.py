@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 from av import AudioResampler, Packet
@@ -176,7 +176,7 @@ class PyavOpusEncoder:
         _check_frame(pcm)
         frame = to_frame(pcm, _RATE, self._time)
         self._time += _FRAME
-        packets: list[Any] = self._codec.encode(frame)  # pyright: ignore[reportUnknownMemberType]
+        packets = cast(list[Any], self._codec.encode(frame))  # pyright: ignore[reportUnknownMemberType]
         return b"".join(map(bytes, packets))
 
 
