@@ -93,19 +93,6 @@ def _checked_line(name: str, value: str) -> _Line:
     return header_key(name), name, value, f"{name}: {value}"
 
 
-def _parsed_line(raw: str) -> _Line:
-    before, colon, value = raw.partition(":")
-    if not colon:
-        raise ValueError(f"malformed header line {raw[:80]!r}")
-    key, name = _parsed_name(before)
-    if "\r" in value:
-        # "Each fold is equivalent to a single SP" (RFC 3261 7.3.1).
-        value = _FOLD.sub(" ", value)
-    if not raw.isascii():
-        value = readable(value)
-    return key, name, value.strip(" \t"), raw
-
-
 @frozen(init=False, eq=False, repr=False)
 class Headers:
     """Header fields in order. Names compare without case and by both their long and compact form. RFC 3261 7.3.
@@ -142,7 +129,19 @@ class Headers:
 
         Raises ValueError for a line that has no colon or whose name is no token.
         """
-        return cls._of(tuple(_parsed_line(raw) for raw in raw_lines))
+        lines: list[_Line] = []
+        for raw in raw_lines:
+            before, colon, value = raw.partition(":")
+            if not colon:
+                raise ValueError(f"malformed header line {raw[:80]!r}")
+            key, name = _parsed_name(before)
+            if "\r" in value:
+                # "Each fold is equivalent to a single SP" (RFC 3261 7.3.1).
+                value = _FOLD.sub(" ", value)
+            if not raw.isascii():
+                value = readable(value)
+            lines.append((key, name, value.strip(" \t"), raw))
+        return cls._of(tuple(lines))
 
     def get(self, name: str) -> str | None:
         """The value of the first line of that name, unfolded; None if there is none."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import Final, cast
 
 from attrs import frozen
 
 from jzrx.sip.params import (
+    CACHED,
     NO_PARAMS,
     PARAMS,
     QUOTED,
@@ -63,27 +65,16 @@ class NameAddr:
         set_field(self, "_text", text)
 
     @classmethod
-    def parse(cls, text: str) -> NameAddr:
-        """From `"Name" <uri>;params`, `Name <uri>`, `<uri>`, `uri;params` or `*`. Raises ValueError if malformed."""
-        text = text.strip(" \t")
+    def matched(cls, uri: Uri, name: str, params: str, text: str) -> NameAddr:
+        """From text and what the grammar found in it."""
         address = new(cls)
-        if (found := _NAME_ADDR.fullmatch(text)) is not None:
-            name, uri, params = found.groups()
-            address._fill(Uri.parse(uri), name, params, text)
-        elif text == "*":
-            return WILDCARD
-        elif (found := _ADDR_SPEC.fullmatch(text)) is not None:
-            address._fill(Uri.parse(found[1]), "", found[2], text)
-        else:
-            raise ValueError(f"malformed address {text[:80]!r}")
+        address._fill(uri, name, params, text)
         return address
 
     @classmethod
-    def wildcard(cls) -> NameAddr:
-        """The `*` of `Contact: *`."""
-        address = new(cls)
-        address._fill(Uri.wildcard(), "", "", "*")
-        return address
+    def parse(cls, text: str) -> NameAddr:
+        """From `"Name" <uri>;params`, `Name <uri>`, `<uri>`, `uri;params` or `*`. Raises ValueError if malformed."""
+        return _parse_address(text)
 
     @property
     def display_name(self) -> str | None:
@@ -125,7 +116,24 @@ class NameAddr:
         return self.uri, self.display_name, self.params
 
 
-WILDCARD: Final = NameAddr.wildcard()
+WILDCARD: Final = NameAddr.matched(Uri.wildcard(), "", "", "*")
+
+
+@lru_cache(CACHED)
+def _parse_address(text: str) -> NameAddr:
+    text = text.strip(" \t")
+    if (found := _NAME_ADDR.fullmatch(text)) is not None:
+        name, uri, params = found.groups()
+        return NameAddr.matched(Uri.parse(uri), name, params, text)
+    if text == "*":
+        return WILDCARD
+    if (found := _ADDR_SPEC.fullmatch(text)) is not None:
+        return NameAddr.matched(Uri.parse(found[1]), "", found[2], text)
+    raise ValueError(f"malformed address {text[:80]!r}")
+
+
+_ViaParts = tuple[str, str, str, str, str | None, str]
+"""As written: protocol name, version, transport, host, port, parameters."""
 
 
 @frozen(init=False, eq=False, repr=False)
@@ -133,8 +141,7 @@ class Via:
     """One hop of the path that a response takes back. RFC 3261 20.42. `str()` of a parsed one is its text."""
 
     _text: str
-    _parts: tuple[str, str, str, str, str | None, str]
-    """As written: protocol name, version, transport, host, port, parameters."""
+    _parts: _ViaParts
 
     def __init__(
         self, transport: str, host: str, port: int | None = None, params: Params = NO_PARAMS, protocol: str = "SIP/2.0"
@@ -146,21 +153,17 @@ class Via:
         set_field(self, "_parts", built._parts)
 
     @classmethod
-    def parse(cls, text: str) -> Via:
-        """From `SIP/2.0/WSS host:port;params`, with white space wherever the grammar has it. Raises ValueError."""
-        text = text.strip(" \t")
-        found = _VIA.fullmatch(text)
-        if found is None:
-            raise ValueError(f"malformed Via {text[:80]!r}")
-        parts = found.groups()
-        if parts[3][0] == "[":
-            checked_host(parts[3])
-        if parts[4] is not None and int(parts[4]) > 65535:
-            raise ValueError(f"malformed Via {text[:80]!r}: port above 65535")
+    def matched(cls, text: str, parts: _ViaParts) -> Via:
+        """From text and what the grammar found in it."""
         via = new(cls)
         set_field(via, "_text", text)
         set_field(via, "_parts", parts)
         return via
+
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        """From `SIP/2.0/WSS host:port;params`, with white space wherever the grammar has it. Raises ValueError."""
+        return _parse_via(text)
 
     @property
     def protocol(self) -> str:
@@ -212,6 +215,20 @@ class Via:
 
     def _key(self) -> tuple[str, str, str, int | None, Params]:
         return self.protocol, self.transport, self.host, self.port, self.params
+
+
+@lru_cache(CACHED)
+def _parse_via(text: str) -> Via:
+    text = text.strip(" \t")
+    found = _VIA.fullmatch(text)
+    if found is None:
+        raise ValueError(f"malformed Via {text[:80]!r}")
+    parts = cast("_ViaParts", found.groups())
+    if parts[3][0] == "[":
+        checked_host(parts[3])
+    if parts[4] is not None and int(parts[4]) > 65535:
+        raise ValueError(f"malformed Via {text[:80]!r}: port above 65535")
+    return Via.matched(text, parts)
 
 
 @frozen

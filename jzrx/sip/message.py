@@ -314,12 +314,12 @@ def _end_of_body(octets: bytes, start: int, headers: Headers) -> int:
         return len(octets)
     # "If there are additional bytes in the transport packet beyond the end of the body, they MUST be discarded. If the
     # transport packet ends before the end of the message body, this is considered an error" (RFC 3261 18.3).
-    length = values[0]
-    if len(values) > 1 or not (length.isascii() and length.isdigit()):
+    length = readers.number(values[0]) if len(values) == 1 else None
+    if length is None:
         raise ValueError(f"malformed Content-Length {', '.join(values)[:80]!r}")
-    if len(length.lstrip("0")) > 10 or start + int(length[-10:]) > len(octets):
-        raise ValueError(f"Content-Length {length[:20]} is more than the {len(octets) - start} octets that follow")
-    return start + int(length[-10:])
+    if start + length > len(octets):
+        raise ValueError(f"Content-Length {length} is more than the {len(octets) - start} octets that follow")
+    return start + length
 
 
 def _check_request(request: Request) -> None:

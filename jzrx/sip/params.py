@@ -16,6 +16,9 @@ from attrs import frozen
 new: Final = object.__new__
 set_field: Final = object.__setattr__
 
+CACHED: Final = 1024
+"""How many parsed values of a kind are kept: every message of a dialog brings the same addresses and Vias again."""
+
 TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
 QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
 
@@ -85,12 +88,9 @@ class Params:
     """
 
     _text: str
-    _pairs: tuple[tuple[str, str | None], ...] | None
-    """Read from the text when first asked for."""
 
     def __init__(self, pairs: Iterable[tuple[str, str | None]] = ()) -> None:
         set_field(self, "_text", "".join(_written(name, value) for name, value in pairs))
-        set_field(self, "_pairs", None)
 
     @classmethod
     def matched(cls, text: str) -> Params:
@@ -99,7 +99,6 @@ class Params:
             return NO_PARAMS
         params = new(cls)
         set_field(params, "_text", text)
-        set_field(params, "_pairs", None)
         return params
 
     @classmethod
@@ -112,18 +111,14 @@ class Params:
     @property
     def pairs(self) -> tuple[tuple[str, str | None], ...]:
         """(name, value) as written; the value of a flag is None."""
-        if self._pairs is None:
-            pairs = tuple((found[1], found[2]) for found in _PARAM.finditer(self._text))
-            set_field(self, "_pairs", pairs)
-            return pairs
-        return self._pairs
+        return tuple((found[1], found[2]) for found in _PARAM.finditer(self._text))
 
     def get(self, name: str) -> str | None:
         """The value without its quotes, or None if there is no such parameter or it is a flag (ask with `in`)."""
         wanted = name.lower()
-        for key, value in self.pairs:
-            if key.lower() == wanted:
-                return value if value is None else unquote(value)
+        for found in _PARAM.finditer(self._text):
+            if found[1].lower() == wanted:
+                return None if found[2] is None else unquote(found[2])
         return None
 
     def with_(self, name: str, value: str | None = None) -> Params:

@@ -10,14 +10,14 @@ from typing import Final
 from jzrx.sip.fields import Headers
 from jzrx.sip.headers import CSeq, NameAddr, Via
 
-MAX_SECONDS: Final = 2**32 - 1
+MAX_NUMBER: Final = 2**32 - 1
 """RFC 3261 20.19: an Expires is "between 0 and (2**32)-1"."""
 
 _CALL_ID: Final = re.compile(r"[^\x00-\x20\x7f]++")
 
 
 def vias(headers: Headers) -> tuple[Via, ...]:
-    hops = tuple(Via.parse(item) for item in headers.get_list("Via"))
+    hops = tuple(map(Via.parse, headers.get_list("Via")))
     if not hops:
         raise ValueError("is missing")
     return hops
@@ -59,18 +59,19 @@ def record_routes(headers: Headers) -> tuple[NameAddr, ...]:
 
 
 def expires(headers: Headers) -> int | None:
-    return seconds(headers.get("Expires"))
+    return number(headers.get("Expires"))
 
 
 def max_forwards(headers: Headers) -> int | None:
-    return seconds(headers.get("Max-Forwards"))
+    return number(headers.get("Max-Forwards"))
 
 
-def seconds(value: str | None) -> int | None:
-    """A number of the size of delta-seconds, cut to 2**32 - 1; None if it is none."""
+def number(value: str | None) -> int | None:
+    """A decimal number, cut to 2**32 - 1; None if it is none."""
     if value is None or not (value.isascii() and value.isdigit()):
         return None
-    return MAX_SECONDS if len(value.lstrip("0")) > 10 else min(int(value[-10:]), MAX_SECONDS)
+    # The length is looked at first: int() takes quadratic time, and refuses thousands of digits.
+    return min(int(value), MAX_NUMBER) if len(value) < 20 or len(value := value.lstrip("0") or "0") < 20 else MAX_NUMBER
 
 
 def validate(headers: Headers) -> None:
@@ -108,4 +109,4 @@ def _the_one(headers: Headers, name: str) -> str:
 
 
 def _addresses(headers: Headers, name: str) -> tuple[NameAddr, ...]:
-    return tuple(NameAddr.parse(item) for item in headers.get_list(name))
+    return tuple(map(NameAddr.parse, headers.get_list(name)))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote as percent_decode
 
 from attrs import frozen
 
-from jzrx.sip.params import NO_PARAMS, Params, new, set_field
+from jzrx.sip.params import CACHED, NO_PARAMS, Params, new, set_field
 
 # Reading is lenient in the user part (`#` and raw UTF-8 are common), strict about what would make a URI ambiguous.
 HOST: Final = r"\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_.\-]++"
@@ -98,7 +99,8 @@ class Uri:
         set_field(self, "opaque", None)
 
     @classmethod
-    def _of(cls, text: str, parts: _Parts, opaque: str | None) -> Uri:
+    def matched(cls, text: str, parts: _Parts, opaque: str | None) -> Uri:
+        """From text and what the grammar found in it."""
         uri = new(cls)
         set_field(uri, "_text", text)
         set_field(uri, "_parts", parts)
@@ -108,23 +110,12 @@ class Uri:
     @classmethod
     def parse(cls, text: str) -> Uri:
         """A URI of any scheme. Raises ValueError if it is malformed."""
-        found = _SIP_URI.fullmatch(text)
-        if found is not None:
-            parts = cast(_Parts, found.groups())
-            if parts[3][0] == "[":
-                checked_host(parts[3])
-            if parts[4] is not None and int(parts[4]) > 65535:
-                raise ValueError(f"malformed URI {text[:80]!r}: port above 65535")
-            return cls._of(text, parts, None)
-        other = _OTHER_URI.fullmatch(text)
-        if other is None or other[1].lower() in ("sip", "sips"):
-            raise ValueError(f"malformed URI {text[:80]!r}")
-        return cls._of(text, (other[1], None, None, "", None, "", None), other[2])
+        return _parse(text)
 
     @classmethod
     def wildcard(cls) -> Uri:
         """What stands in place of a URI in `Contact: *` (RFC 3261 10.2.2): no scheme, and `*`."""
-        return cls._of("*", ("", None, None, "", None, "", None), "*")
+        return cls.matched("*", ("", None, None, "", None, "", None), "*")
 
     @property
     def scheme(self) -> str:
@@ -235,6 +226,22 @@ class Uri:
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+
+@lru_cache(CACHED)
+def _parse(text: str) -> Uri:
+    found = _SIP_URI.fullmatch(text)
+    if found is not None:
+        parts = cast("_Parts", found.groups())
+        if parts[3][0] == "[":
+            checked_host(parts[3])
+        if parts[4] is not None and int(parts[4]) > 65535:
+            raise ValueError(f"malformed URI {text[:80]!r}: port above 65535")
+        return Uri.matched(text, parts, None)
+    other = _OTHER_URI.fullmatch(text)
+    if other is None or other[1].lower() in ("sip", "sips"):
+        raise ValueError(f"malformed URI {text[:80]!r}")
+    return Uri.matched(text, (other[1], None, None, "", None, "", None), other[2])
 
 
 def _compose(
