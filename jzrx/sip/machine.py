@@ -4,7 +4,6 @@ A machine touches no socket, clock or random number. The shell (`engine.py`) per
 inputs back, so with the clock, the scheduler and the ids handed in the whole phone is deterministic.
 """
 
-from collections.abc import Hashable
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -33,7 +32,7 @@ class Ids(Protocol):
         ...
 
 
-TimerKey = tuple[str, Hashable, str]
+TimerKey = tuple[str, str, str]
 """(kind of machine, which one, name of the timer)."""
 
 

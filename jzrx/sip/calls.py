@@ -1,0 +1,203 @@
+"""The calls of a user agent: one session machine each, and the way from a message to its machine."""
+
+from collections.abc import Callable
+
+from jzrx.commands import Dial, HangUp
+from jzrx.sip.config import AgentConfig
+from jzrx.sip.dialog import dialog_of_request
+from jzrx.sip.exchanges import Owner
+from jzrx.sip.headers import NameAddr
+from jzrx.sip.layer import LOST, TransactionLayer
+from jzrx.sip.machine import Ids, Output
+from jzrx.sip.message import Request, Response
+from jzrx.sip.session import step
+from jzrx.sip.session.callee import ring
+from jzrx.sip.session.caller import INVITE
+from jzrx.sip.session.state import (
+    Acknowledge,
+    Answered,
+    Asked,
+    CancelInvite,
+    Cancelled,
+    FlowFailed,
+    Issue,
+    Moment,
+    Phase,
+    Received,
+    Repeat,
+    Reply,
+    Session,
+    SessionInput,
+    SessionOutput,
+    Unanswered,
+)
+from jzrx.sip.uri import Uri
+from jzrx.types import CallDirection
+
+__all__ = ["CALL", "Calls"]
+
+CALL = "call"
+"""The kind of owner of what a call sends."""
+
+
+class Calls:
+    """All sessions of one agent. `out` takes what the shell is to do."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        ids: Ids,
+        now: Callable[[], float],
+        layer: TransactionLayer,
+        out: Callable[[Output], None],
+    ) -> None:
+        self._config = config
+        self._ids = ids
+        self._now = now
+        self._layer = layer
+        self._out = out
+        self._sessions: dict[str, Session] = {}
+        self._dialogs: dict[tuple[str, str], str] = {}
+        self._invites: dict[str, str] = {}
+
+    def __contains__(self, call: object) -> bool:
+        return call in self._sessions
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def are_closed(self) -> bool:
+        """Whether no call has anything left to say."""
+        return all(session.phase is Phase.CLOSED for session in self._sessions.values())
+
+    # --- how a call begins -------------------------------------------------------------------------------------------
+
+    def dial(self, command: Dial, token: int | None) -> None:
+        """Begin an outbound call."""
+        target = Uri.parse(command.target)
+        address = self._config.address if command.from_ is None else NameAddr.parse(command.from_)
+        session = Session(
+            id=command.call_id,
+            direction=CallDirection.OUTBOUND,
+            phase=Phase.OFFERING,
+            call_id=self._ids.token(22),
+            local=address.with_param("tag", self._ids.token()),
+            remote=NameAddr(target),
+            target=target,
+            headers=command.headers,
+        )
+        self._add(session)
+        self.step(session.id, Asked(command, token))
+
+    def ring(self, key: str, request: Request, call: str) -> None:
+        """Begin an inbound call."""
+        dialog = dialog_of_request(request, self._ids.token())
+        session = Session(
+            id=call,
+            direction=CallDirection.INBOUND,
+            phase=Phase.RINGING,
+            call_id=request.call_id,
+            local=dialog.local,
+            remote=dialog.remote,
+            target=dialog.remote_target,
+            invite=request,
+            invite_key=key,
+            dialog=dialog,
+        )
+        self._add(session)
+        self._invites[key] = call
+        self._stepped(*ring(session, request, self._moment(), say_so=not self._config.delegate))
+
+    def _add(self, session: Session) -> None:
+        self._sessions[session.id] = session
+        self._dialogs[session.call_id, session.local.tag or ""] = session.id
+
+    # --- the way to a call -------------------------------------------------------------------------------------------
+
+    def of_request(self, request: Request) -> str | None:
+        """The call in whose dialog the request is (RFC 3261 section 12.2.2), by Call-ID and our tag."""
+        return self._dialogs.get((request.call_id, request.to.tag or ""))
+
+    def request_received(self, call: str, key: str, request: Request) -> None:
+        """A request in the call's dialog."""
+        if request.method == "INVITE":
+            self._invites[key] = call
+        self.step(call, Received(request, key))
+
+    def cancelled(self, key: str, request: Request) -> bool:
+        """The INVITE in `key` was cancelled; False if no call serves it."""
+        call = self._invites.get(key)
+        if call not in self._sessions:
+            return False
+        self.step(call, Cancelled(request))
+        return True
+
+    def tag_of(self, key: str) -> str | None:
+        """Our tag in the dialog that the INVITE in `key` begins or is in."""
+        session = self._sessions.get(self._invites.get(key, ""))
+        return None if session is None else session.local.tag
+
+    def response_received(self, owner: Owner, response: Response) -> None:
+        """A response to a request of a call."""
+        self.step(owner[1], Answered(owner[2], response))
+
+    def request_failed(self, owner: Owner, code: int, reason: str) -> None:
+        """A request of a call is not going to be answered."""
+        self.step(owner[1], Unanswered(owner[2], code, reason))
+
+    def may_repeat(self, owner: Owner) -> bool:
+        """A cancelled INVITE is not repeated with credentials."""
+        session = self._sessions.get(owner[1])
+        return session is not None and not (session.ended and owner[2] == INVITE)
+
+    def hang_up_all(self) -> None:
+        """The user leaves."""
+        for call in list(self._sessions):
+            self.step(call, Asked(HangUp(call_id=call, code=480), None))
+
+    def flow_went(self, *, for_good: bool) -> None:
+        """The flow is gone. For good: so are the calls."""
+        code, reason = LOST
+        for call in list(self._sessions):
+            self.step(call, FlowFailed())
+            if for_good:
+                hang_up = HangUp(call_id=call, cause_code=code, cause_reason=reason, by_system=True)
+                self.step(call, Asked(hang_up, None))
+
+    # --- steps -------------------------------------------------------------------------------------------------------
+
+    def step(self, call: str, given: SessionInput) -> None:
+        """One step of a call; a call that is gone takes none."""
+        session = self._sessions.get(call)
+        if session is not None:
+            self._stepped(*step(session, given, self._moment()))
+
+    def _moment(self) -> Moment:
+        return Moment(self._now(), self._ids.random())
+
+    def _stepped(self, session: Session, outputs: list[SessionOutput]) -> None:
+        self._sessions[session.id] = session
+        for output in outputs:
+            match output:
+                case Issue():
+                    self._layer.issue(output.draft, (CALL, session.id, output.tag))
+                case CancelInvite():
+                    self._layer.cancel((CALL, session.id, output.tag), (CALL, session.id, "cancel"))
+                case Acknowledge():
+                    self._layer.acknowledge(output.dialog, output.number)
+                case Reply():
+                    self._layer.reply(output, session.local.tag)
+                case Repeat():
+                    self._layer.repeat(output.key)
+                case _:
+                    self._out(output)
+
+    def forget_closed(self) -> None:
+        """A closed call stays only while its INVITE may still bring a 2xx, which wants an ACK."""
+        for call, session in list(self._sessions.items()):
+            if session.phase is Phase.CLOSED and not self._layer.owns_any(CALL, call):
+                self._layer.forget(CALL, call, session.call_id)
+                del self._sessions[call]
+                self._dialogs.pop((session.call_id, session.local.tag or ""), None)
+                self._invites = {key: known for key, known in self._invites.items() if known != call}
