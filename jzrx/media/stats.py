@@ -114,7 +114,7 @@ def ntp_time(unix: float) -> int:
 
 
 def round_trip(block: ReportBlock, now: int) -> float | None:
-    """The round trip in seconds that a report about us shows at NTP time `now`; None if it answers no report of ours."""
+    """The round trip in seconds that a report about us shows at NTP time `now`; None if it answers no report."""
     if not block.last_sr:
         return None
     # "A - LSR - DLSR" in units of 1/65536 s (RFC 3550 section 6.4.1)
@@ -149,7 +149,7 @@ def quality_stats(
     since: Totals | None = None,
     playout_delay: float = 0.06,
 ) -> CallQualityStats:
-    """The sample that the user sees. `round_trip` in s; `since`: the totals at the previous sample, None for the start."""
+    """The sample that the user sees. `round_trip` in s; `since`: the totals at the last sample (None: the start)."""
     totals = receive.totals
     loss = totals.loss_since(since or Totals())
     return CallQualityStats(

@@ -1,0 +1,31 @@
+"""Audio: what calls send (`tone`, `silence`, `wav`, `pcm`) and what is heard (`AudioFrame`)."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jzrx.media.frames import AudioFrame
+    from jzrx.media.sources import pcm, silence, tone, wav
+
+__all__ = ["AudioFrame", "pcm", "silence", "tone", "wav"]
+
+_HOMES = {
+    "AudioFrame": "jzrx.media.frames",
+    "pcm": "jzrx.media.sources",
+    "silence": "jzrx.media.sources",
+    "tone": "jzrx.media.sources",
+    "wav": "jzrx.media.sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: the sources load PyAV, some 0.1 s that a program which only signals need not spend.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
