@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import pi, sin
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import av
 from attrs import field, frozen
@@ -67,17 +67,14 @@ def pcm(samples: Sound | Iterable[Sound] | AsyncIterable[Sound], rate: int) -> A
     """
     if rate not in range(1000, 384001):
         raise ValueError(f"pcm: rate={rate!r} is no sampling rate; give one between 1000 and 384000 Hz.")
-    match cast(Any, samples):
-        case str():
-            raise ValueError("pcm: samples are a text; for a file use wav(path).")
-        case AsyncIterable() as items:
-            return AsyncFeed(cast(AsyncIterable[Sound], items), rate)
-        case list() | tuple() as items:
-            return _Samples(b"".join(map(sound_of, cast(list[Sound], items))), rate)
-        case Iterator() as items:
-            return ThreadFeed(cast(Iterator[Sound], items), rate)
-        case sound:
-            return _Samples(sound_of(sound), int(rate))
+    rate = int(rate)
+    if isinstance(samples, AsyncIterable):
+        return AsyncFeed(samples, rate)
+    if isinstance(samples, Iterator):
+        return ThreadFeed(samples, rate)
+    if isinstance(samples, list | tuple):
+        return _Samples(b"".join(map(sound_of, samples)), rate)
+    return _Samples(sound_of(samples), rate)
 
 
 @runtime_checkable
