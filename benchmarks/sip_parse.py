@@ -125,11 +125,11 @@ def numbered(text: str, first: int) -> list[str]:
     return [text.replace("NNNNNN", f"{number:06}") for number in range(first, first + COUNT)]
 
 
-def theirs(node: "subprocess.Popen[str]", text: str) -> float:
+def theirs(node: "subprocess.Popen[str]", text: str, first: int) -> float:
     """CPU seconds for COUNT parses in Node."""
     assert node.stdin is not None
     assert node.stdout is not None
-    node.stdin.write(json.dumps({"message": text, "count": COUNT}) + "\n")
+    node.stdin.write(json.dumps({"message": text, "first": first, "count": COUNT}) + "\n")
     node.stdin.flush()
     answer = node.stdout.readline()
     if not answer:
@@ -157,7 +157,7 @@ def main() -> int:
         print(f"{'messages/s':18}{'octets':>8}{'new':>10}{'again':>10}{'JsSIP':>10}{'new x':>8}{'again x':>8}")
         for name, text in MESSAGES.items():
             rounds = [
-                (ours(numbered(text, index * COUNT)), ours([text] * COUNT), theirs(node, text))
+                (ours(numbered(text, index * COUNT)), ours([text] * COUNT), theirs(node, text, index * COUNT))
                 for index in range(ROUNDS + 2)
             ][2:]
             new, again, js = (COUNT / statistics.median(column) for column in zip(*rounds, strict=True))
