@@ -1,0 +1,71 @@
+"""Which call is current, which ring here, and who comes back when the current one ends."""
+
+from jzrx.events import Event
+from tests.store.samples import after, answered, answering, created, dialed, ended, held, received, released
+
+
+def current(*events: Event) -> str | None:
+    return after(*events).current_call_id
+
+
+def up(call_id: str) -> tuple[Event, ...]:
+    return created(call_id), dialed(call_id), answered(call_id)
+
+
+def over(call_id: str) -> tuple[Event, ...]:
+    return ended(call_id), released(call_id)
+
+
+def test_the_last_one_made_or_answered_is_current() -> None:
+    assert current() is None
+    assert current(created("a")) == "a"
+    assert current(*up("a"), created("b")) == "b"
+    assert current(*up("a"), received("b"), answering("b")) == "b"
+
+
+def test_a_ringing_incoming_call_is_not_current() -> None:
+    assert current(received("a")) is None
+    assert current(*up("a"), received("b")) == "a"
+
+
+def test_the_other_side_answering_does_not_bring_a_call_to_the_front() -> None:
+    assert current(created("a"), dialed("a"), created("b"), dialed("b"), answered("a")) == "b"
+
+
+def test_it_stays_current_until_it_is_released() -> None:
+    assert current(*up("a"), ended("a")) == "a"
+    assert current(*up("a"), *over("a")) is None
+
+
+def test_the_most_recently_current_held_call_comes_back() -> None:
+    events = (*up("a"), held("a"), *up("b"), held("b"), *up("c"), held("c"), *up("d"))
+    assert current(*events, *over("d")) == "c"
+    assert current(*events, *over("c"), *over("d")) == "b"
+    # c was in front again after d: it is more recent than b, and a is older than both
+    assert current(*events, *over("d"), *up("e"), *over("e")) == "c"
+
+
+def test_a_held_call_goes_before_a_more_recent_one_that_is_not() -> None:
+    assert current(*up("a"), held("a"), *up("b"), *up("c"), *over("c")) == "a"
+
+
+def test_without_a_held_one_the_most_recent_other_comes_back() -> None:
+    assert current(*up("a"), *up("b"), *up("c"), *over("c")) == "b"
+    assert current(*up("a"), received("b"), *over("a")) is None
+
+
+def test_a_call_that_ended_behind_the_current_one_does_not_come_back() -> None:
+    assert current(*up("a"), *up("b"), ended("a"), *over("b")) is None
+
+
+def test_the_end_of_another_call_changes_nothing() -> None:
+    assert current(*up("a"), held("a"), *up("b"), *over("a")) == "b"
+
+
+def test_incoming_calls_are_those_that_ring_oldest_first() -> None:
+    rings = (received("a"), received("b"), received("c"))
+    assert after(*rings).incoming_call_ids == ("a", "b", "c")
+    assert after(*rings, answering("a")).incoming_call_ids == ("b", "c")
+    assert after(*rings, ended("b"), released("b")).incoming_call_ids == ("a", "c")
+    assert after(*rings, answered("c")).incoming_call_ids == ("a", "b")
+    assert after(created("x")).incoming_call_ids == ()
