@@ -282,6 +282,12 @@ class IceDtls:
         return tuple(candidate.to_sdp() for candidate in self._ice.local_candidates)
 
     @property
+    def default_address(self) -> tuple[str, int] | None:
+        """For `c=` and `m=`: the candidate most likely to be reached without ICE (RFC 8839 section 4.2.1.2)."""
+        candidate = self._ice.get_default_candidate(1)
+        return (candidate.host, candidate.port) if candidate is not None else None
+
+    @property
     def fingerprints(self) -> tuple[Fingerprint, ...]:
         """Of our certificate: one, since old peers read only the first."""
         return tuple(
@@ -364,7 +370,7 @@ class IceDtls:
         if not restart:
             other._use(_Ice(local_username=self.ufrag, local_password=self.pwd))
         other._ice.take_sockets(self._ice)
-        other._ice.ice_controlling = self._ice.ice_controlling
+        other._ice.ice_controlling = not restart
         if same_peer:
             other._tx, other._rx = self._tx, self._rx
         return other

@@ -1,0 +1,381 @@
+"""One call's media on the media thread: what was agreed, and the way to the other side.
+
+Rules
+- An offer of ours stays open until its final answer, until it is rolled back, or until an offer comes from there.
+- What an answer says takes effect at once, a provisional one too. A description that is refused changes nothing.
+- The way to the other side stays as long as its ICE and its fingerprint do. Where they change (another branch of a
+  fork, an ICE restart, media that moved to another server), a successor goes there from the same sockets.
+- Closing cancels whatever goes on; who waits for that gets a MediaError.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from jzrx.media.frames import AudioFrame
+from jzrx.media.ice_servers import Server
+from jzrx.media.negotiation import Agreement, LocalMedia, apply_answer, make_answer, make_offer, same_transport
+from jzrx.media.sdp import SessionDescription, build, parse
+from jzrx.media.stream import Sink, Stream
+from jzrx.media.thread import MediaThread
+from jzrx.media.transport import IceDtls
+from jzrx.ports import AudioSource, MediaError
+from jzrx.types import CallQualityStats, MediaState
+
+__all__ = ["MediaPeer", "Observer"]
+
+T = TypeVar("T")
+logger = logging.getLogger("jzrx.media")
+
+CLOSED = "The call's media is closed."
+
+
+class Observer(Protocol):
+    """Who is told what happens; on the media thread."""
+
+    def media_changed(self, media: MediaState, reason: str | None) -> None:
+        """The way to the other side is being made, is there, or failed for `reason`."""
+        ...
+
+    def remote_hold_changed(self, held: bool) -> None:
+        """The other side held us, or took that back."""
+        ...
+
+    def frame_heard(self, frame: AudioFrame) -> None:
+        """The next 20 ms, if somebody listens."""
+        ...
+
+    def playback_ended(self, token: object) -> None:
+        """What `play` was given as `token` has ended."""
+        ...
+
+    def closed(self) -> None:
+        """Nothing more will happen."""
+        ...
+
+
+class MediaPeer:
+    """Everything here is called on the media thread; coroutines, which raise MediaError, by way of `run`."""
+
+    def __init__(
+        self, thread: MediaThread, *, servers: tuple[Server, ...], loopback: bool, preferred: tuple[str, ...]
+    ) -> None:
+        self._thread = thread
+        self._servers = servers
+        self._loopback = loopback
+        self._preferred = preferred
+        self._session_id = secrets.randbits(62)
+        self._ssrc = secrets.randbits(32)
+        self._cname = secrets.token_urlsafe(12)
+        self._observer: Observer | None = None
+        self._way: IceDtls | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()  # what close() has to end
+        self._connecting: asyncio.Task[None] | None = None
+        self._offer: SessionDescription | None = None  # ours, while it is open
+        self._offered_hold = False
+        self._before: Agreement | None = None  # what was agreed when the open offer was made
+        self._agreed: Agreement | None = None
+        self._held = False
+        self._muted = False
+        self._media = MediaState.NEW
+        self._reason: str | None = None
+        self._changed = asyncio.Event()
+        self._stream: Stream | None = None
+        self._waiting: list[Callable[[Stream], object]] = []
+        self._plays: dict[object, Callable[[], None] | None] = {}
+        self._relay: MediaPeer | None = None
+        self._closed = False
+
+    def enter(self, observer: Observer) -> None:
+        """Begin to live here; `observer` is told everything."""
+        self._observer = observer
+
+    def _tell(self) -> Observer:
+        assert self._observer is not None
+        return self._observer
+
+    # --- offers and answers ---
+
+    async def create_offer(self, *, held: bool) -> str:
+        way = await self._gather(controlling=True)
+        self._offer = make_offer(self._local(way), self._agreed, held=held)
+        self._offered_hold, self._before = held, self._agreed
+        return build(self._offer)
+
+    async def set_answer(self, text: str, *, provisional: bool) -> None:
+        if self._offer is None:
+            raise MediaError("There is no open offer that this could answer.")
+        agreement = apply_answer(self._offer, parse(text), self._before)
+        if self._moves(agreement):
+            # In the first exchange it is another branch of the fork that answered, and so another peer.
+            self._succeed(restart=False, same_peer=self._before is not None and self._same_peer(agreement))
+        self._adopt(agreement, held=self._offered_hold)
+        if not provisional:
+            self._offer = None
+
+    async def create_answer(self, text: str, *, held: bool) -> str:
+        offer = parse(text)
+        # What cannot be answered raises here, before anything was touched.
+        agreement = make_answer(offer, self._local(self._way or self._make_way()), self._agreed, held=held)
+        way = await self._gather(controlling=False)
+        if self._moves(agreement):
+            way = self._succeed(restart=True, same_peer=self._same_peer(agreement))
+        agreement = make_answer(offer, self._local(way), self._agreed, held=held)
+        self._offer = None
+        self._adopt(agreement, held=held)
+        return build(agreement.local)
+
+    async def rollback(self) -> None:
+        if self._offer is not None and self._before is not None:
+            self._agreed = self._before
+            self._flow()
+        self._offer = None
+
+    def _local(self, way: IceDtls) -> LocalMedia:
+        address, port = way.default_address or ("0.0.0.0", 9)
+        return LocalMedia(
+            session_id=self._session_id,
+            ssrc=self._ssrc,
+            cname=self._cname,
+            preferred=self._preferred,
+            address=address,
+            port=port,
+            ice_ufrag=way.ufrag,
+            ice_pwd=way.pwd,
+            candidates=way.candidates,
+            fingerprints=way.fingerprints,
+        )
+
+    def _moves(self, agreement: Agreement) -> bool:
+        return self._agreed is not None and not same_transport(self._agreed.remote_audio, agreement.remote_audio)
+
+    def _same_peer(self, agreement: Agreement) -> bool:
+        """Whether the DTLS association goes on after an ICE restart.
+
+        RFC 8842 section 5.1 wants a new one when the fingerprint changes; media servers keep one certificate for all
+        calls, so the origin (RFC 8866 section 5.2: globally unique for the session) has to be the same, too.
+        """
+        if self._agreed is None:
+            return False
+        one, other = self._agreed, agreement
+        return set(one.remote_audio.fingerprints) == set(other.remote_audio.fingerprints) and (
+            one.remote.session_id,
+            one.remote.address,
+        ) == (other.remote.session_id, other.remote.address)
+
+    def _adopt(self, agreement: Agreement, *, held: bool) -> None:
+        connect = self._agreed is None or self._moves(agreement)
+        was_held = self._agreed is not None and self._agreed.remotely_held
+        self._agreed, self._held = agreement, held
+        if self._stream is None:
+            self._stream = self._make_stream(agreement)
+            for action in self._waiting:
+                action(self._stream)
+            self._waiting.clear()
+        self._flow()
+        if connect:
+            self._connecting = self._spawn(self._connect(agreement))
+        if agreement.remotely_held != was_held:
+            self._tell().remote_hold_changed(agreement.remotely_held)
+
+    # --- the way to the other side ---
+
+    def _make_way(self) -> IceDtls:
+        self._way = IceDtls(
+            self._thread.certificate(),
+            servers=self._servers,
+            loopback=self._loopback,
+            on_rtp=lambda data: self._stream and self._stream.rtp_received(data),
+            on_rtcp=lambda data: self._stream and self._stream.rtcp_received(data),
+            on_lost=lambda: self._set_media(
+                MediaState.FAILED, "The other side answers no connectivity checks any more."
+            ),
+        )
+        return self._way
+
+    async def _gather(self, *, controlling: bool) -> IceDtls:
+        way = self._way or self._make_way()
+        try:
+            await way.gather(controlling=controlling)
+        except BaseException:
+            self._way = None  # half-gathered
+            self._spawn(way.close())
+            raise
+        return way
+
+    def _succeed(self, *, restart: bool, same_peer: bool) -> IceDtls:
+        assert self._way is not None
+        if self._connecting is not None:
+            self._connecting.cancel()
+        before, self._way = self._way, self._way.successor(restart=restart, same_peer=same_peer)
+        self._spawn(before.close())
+        if self._stream is not None:
+            self._stream.restart()
+        return self._way
+
+    async def _connect(self, agreement: Agreement) -> None:
+        way = self._way
+        assert way is not None
+        self._set_media(MediaState.CONNECTING)
+        try:
+            await way.connect(agreement.remote_audio, active=agreement.setup == "active")
+        except MediaError as error:
+            self._set_media(MediaState.FAILED, error.message)
+        else:
+            self._thread.wheel.add(self)
+            self._set_media(MediaState.CONNECTED)
+
+    def _set_media(self, media: MediaState, reason: str | None = None) -> None:
+        if self._closed or media is self._media:
+            return
+        self._media, self._reason = media, reason
+        self._changed.set()
+        self._changed = asyncio.Event()
+        self._tell().media_changed(media, reason)
+
+    async def ready(self) -> None:
+        while self._media is not MediaState.CONNECTED:
+            if self._media is MediaState.FAILED:
+                raise MediaError(self._reason or "No media path.")
+            await self._changed.wait()
+
+    # --- what is sent and heard ---
+
+    def _make_stream(self, agreement: Agreement) -> Stream:
+        return Stream(
+            agreement,
+            ssrc=self._ssrc,
+            cname=self._cname,
+            send_rtp=lambda packet: self._way and self._way.send_rtp(packet),
+            send_rtcp=lambda packet: self._way and self._way.send_rtcp(packet),
+            now=self._thread.loop.time,
+        )
+
+    def _flow(self) -> None:
+        if self._stream is not None and self._agreed is not None:
+            self._stream.agree(self._agreed, silent=self._muted or self._held)
+
+    def set_muted(self, muted: bool) -> None:
+        self._muted = muted
+        self._flow()
+
+    def set_source(self, source: AudioSource | None) -> None:
+        """Replace what is sent, now or as soon as it is agreed in what format."""
+        self._with_stream(lambda stream: stream.set_source(source))
+
+    def play(self, token: object, source: AudioSource) -> None:
+        """Mix `source` over what is sent; the observer hears of `token` at its end, whatever ends it."""
+        self._plays[token] = None
+
+        def start(stream: Stream) -> None:
+            if token in self._plays:
+                self._plays[token] = stream.play(source, lambda: self.stop(token))
+
+        self._with_stream(start)
+
+    def stop(self, token: object) -> None:
+        """End that play."""
+        if token in self._plays:
+            playing = self._plays.pop(token)
+            if playing is not None:
+                playing()
+            self._tell().playback_ended(token)
+
+    def listen(self, listening: bool) -> None:
+        """Tell the observer each frame, or no more."""
+        listener = self._tell().frame_heard if listening else None
+        self._with_stream(lambda stream: setattr(stream, "listener", listener))
+
+    def add_sink(self, sink: Sink) -> None:
+        """Call `sink` with each frame, here on the media thread."""
+        self._with_stream(lambda stream: stream.sinks.append(sink))
+
+    def remove_sink(self, sink: Sink) -> None:
+        """Call it no more."""
+        self._with_stream(lambda stream: sink in stream.sinks and stream.sinks.remove(sink))
+
+    def relay_to(self, other: "MediaPeer | None") -> None:
+        """Send what arrives here on to `other` in place of what it would send itself."""
+        self._relay = other
+        if other is None:
+            self._with_stream(lambda mine: mine.relay_to(None))
+            return
+
+        def join(mine: Stream, theirs: Stream) -> None:
+            if self._relay is other:
+                mine.relay_to(theirs)
+
+        self._with_stream(lambda mine: other._with_stream(lambda theirs: join(mine, theirs)))
+
+    async def stats(self) -> CallQualityStats | None:
+        if self._stream is None or self._media is MediaState.NEW or self._media is MediaState.CONNECTING:
+            return None
+        return self._stream.stats(self._way.round_trip_time if self._way is not None else None)
+
+    def _with_stream(self, action: Callable[[Stream], object]) -> None:
+        if self._stream is not None:
+            action(self._stream)
+        elif not self._closed:
+            self._waiting.append(action)
+
+    def tick(self, due: int) -> None:
+        """The wheel's."""
+        if self._stream is not None:
+            self._stream.tick(due)
+
+    def crashed(self, error: Exception) -> None:
+        """The wheel's: `tick` raised."""
+        logger.error("the media of a call failed", exc_info=error)
+        self._set_media(MediaState.FAILED, f"Internal error: {error!r}")
+
+    # --- its life ---
+
+    @property
+    def is_closed(self) -> bool:
+        """It is closed, or about to be."""
+        return self._closed
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await one of the coroutines above; closing ends it with a MediaError."""
+        task = asyncio.current_task()
+        if self._closed or task is None:
+            work.close()
+            raise MediaError(CLOSED)
+        self._tasks.add(task)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._closed:
+                raise MediaError(CLOSED) from None
+            raise
+        finally:
+            self._tasks.discard(task)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._thread.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """End everything; the thread, too, if this was its last peer. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._thread.wheel.remove(self)
+            for token in list(self._plays):
+                self.stop(token)
+            if self._stream is not None:
+                self._stream.close()
+            for task in self._tasks:
+                task.cancel()
+            while self._tasks:  # a cancelled gathering leaves a transport that is being closed
+                await asyncio.wait(self._tasks)
+            if self._way is not None:
+                await self._way.close()
+        finally:
+            self._tell().closed()
+            self._thread.leave(self)

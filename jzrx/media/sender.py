@@ -1,0 +1,135 @@
+"""Our RTP stream: 20 ms of sound each tick, encoded; or the packets of another call, passed on as they are."""
+
+import secrets
+from collections import deque
+from collections.abc import Callable
+
+from jzrx.media.codecs import Encoder, make_encoder
+from jzrx.media.mixer import Mixer
+from jzrx.media.resample import Resampler
+from jzrx.media.rtp import RtpPacket, pack_header, sequence_delta
+from jzrx.media.sdp import Codec
+
+__all__ = ["Sender"]
+
+MAX_BURST = 3  # ticks that came late are made up for; more are left out, and the timestamps go on as the time did
+MAX_RELAYED = 5  # frames of another call, to take up what two calls' ticks are apart
+
+
+class Sender:
+    """Numbers, encodes and counts what we send; `transmit` gets the packets.
+
+    `sends`: packets flow at all. `silent`: they carry silence. What the mixer says goes by unheard meanwhile, as what
+    is said into a microphone does.
+    """
+
+    def __init__(self, ssrc: int, codec: Codec, max_bitrate: int | None, transmit: Callable[[bytes], None]) -> None:
+        self.ssrc = ssrc
+        self.sends = False
+        self.silent = False
+        self.packets = 0
+        self.octets = 0
+        self._transmit = transmit
+        self.use(codec, max_bitrate)
+        self.mixer = Mixer(self._encoder.rate)
+        # RFC 3550 section 5.1: the first sequence number and timestamp are random. Below 2**15, so that the roll-over
+        # counter of SRTP (RFC 3711 section 3.3.1) is the same for a receiver that misses the first packets.
+        self._sequence = secrets.randbits(15)
+        self._timestamp = secrets.randbits(31)
+        self._talking = False  # the last tick sent a packet
+        self._relayed: deque[bytes] = deque(maxlen=MAX_RELAYED)
+        self._passed: RtpPacket | None = None  # the last packet passed on, while we pass packets on
+        self._offsets = 0, 0  # from its sequence number and timestamp to ours
+
+    @property
+    def timestamp(self) -> int:
+        """The RTP timestamp of now."""
+        return self._timestamp & 0xFFFFFFFF
+
+    def use(self, codec: Codec, max_bitrate: int | None) -> None:
+        """Send as `codec`, with the other side's payload type and parameters, from now on."""
+        self.codec = codec
+        self._encoder: Encoder = make_encoder(codec, max_bitrate=max_bitrate)
+        self._framers: dict[int, _Framer] = {}
+
+    def tick(self, due: int) -> None:
+        """Send what is due."""
+        for _ in range(min(due, MAX_BURST)):
+            self.mixer.muted = self.silent
+            sound, rate = self.mixer.read(), self.mixer.rate
+            if self._relayed:
+                relayed = self._relayed.popleft()
+                if not self.silent:
+                    sound, rate = relayed, 48000
+            if not self.sends:
+                self._talking = False
+            elif self._passed is None or self.silent:
+                self._send(sound, rate)
+            self._timestamp += self._encoder.timestamp_step
+        self._timestamp += max(0, due - MAX_BURST) * self._encoder.timestamp_step
+
+    def _send(self, sound: bytes, rate: int) -> None:
+        if rate != self._encoder.rate:
+            if rate not in self._framers:
+                self._framers[rate] = _Framer(rate, self._encoder.rate)
+            sound = self._framers[rate].convert(sound)
+        self._passed = None  # whoever passes packets on after this one numbers them anew
+        self._emit(self._sequence, self.timestamp, self._encoder.encode(sound), marker=not self._talking)
+
+    def _emit(self, sequence: int, timestamp: int, payload: bytes, *, marker: bool) -> None:
+        if sequence_delta(sequence, self._sequence) >= 0:
+            self._sequence = (sequence + 1) & 0xFFFF
+        # RFC 3551 section 4.1: the marker is set on the first packet of a talkspurt only.
+        self._talking = True
+        self.packets += 1
+        self.octets += len(payload)
+        self._transmit(pack_header(self.codec.payload_type, sequence, timestamp, self.ssrc, marker) + payload)
+
+    # --- another call's audio in place of ours ---
+
+    def relay_packet(self, packet: RtpPacket, codec: Codec) -> bool:
+        """Pass a packet of another call on under our numbers; False: it is in another format, relay its sound."""
+        if not codec.same_format(self.codec):
+            return False
+        if not self.sends or self.silent:
+            self._passed = None
+            return True
+        first = self._passed is None or self._passed.ssrc != packet.ssrc
+        if first:
+            self._offsets = self._sequence - packet.sequence, self._timestamp - packet.timestamp
+        self._passed = packet
+        sequence = (packet.sequence + self._offsets[0]) & 0xFFFF
+        timestamp = (packet.timestamp + self._offsets[1]) & 0xFFFFFFFF
+        self._emit(sequence, timestamp, packet.payload, marker=first or packet.marker)
+        return True
+
+    def relay_sound(self, sound: bytes) -> None:
+        """Send 20 ms of another call (48000 Hz) in place of what the mixer says."""
+        self._passed = None
+        self._relayed.append(sound)
+
+    def stop_relaying(self) -> None:
+        """Send what the mixer says again."""
+        if self._passed is not None:
+            # Ours go on after the last one that was passed on, also when the other side's clock is faster.
+            last = self._passed.timestamp + self._offsets[1]
+            ahead = ((last - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            self._timestamp += max(0, ahead + self._encoder.timestamp_step)
+        self._passed = None
+        self._relayed.clear()
+
+
+class _Framer:
+    """Sound at one rate, in frames of 20 ms, as frames of 20 ms at another."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._resampler = Resampler(source, target)
+        self._size = target // 50 * 2
+        self._ready = b""
+
+    def convert(self, sound: bytes) -> bytes:
+        """Some samples later than they came in: as many as the filter is long."""
+        self._ready += self._resampler.convert(sound)
+        self._ready = bytes(max(0, self._size - len(self._ready))) + self._ready
+        frame, self._ready = self._ready[: self._size], self._ready[self._size :]
+        return frame

@@ -1,0 +1,100 @@
+"""The wheel: nothing drifts, a late turn is made up for by counting, and no member can hurt another."""
+
+import asyncio
+import time
+
+from jzrx.media.wheel import SLOTS, TICK, Wheel
+
+
+class Member:
+    def __init__(self, limit: int = 0) -> None:
+        self.times: list[float] = []
+        self.ticks = 0
+        self.done = asyncio.Event()
+        self.error: Exception | None = None
+        self.limit = limit
+
+    def tick(self, due: int) -> None:
+        self.times.append(asyncio.get_running_loop().time())
+        self.ticks += due
+        if self.ticks >= self.limit:
+            self.done.set()
+
+    def crashed(self, error: Exception) -> None:
+        self.error = error
+
+
+class Bad(Member):
+    def tick(self, due: int) -> None:
+        super().tick(due)
+        raise ZeroDivisionError
+
+
+async def test_ticks_every_20_ms_without_drift() -> None:
+    wheel, member = Wheel(asyncio.get_running_loop()), Member(limit=25)
+    started = asyncio.get_running_loop().time()
+    wheel.add(member)
+    await member.done.wait()
+    wheel.remove(member)
+    assert abs(member.times[-1] - started - 24 * TICK) < 0.015
+    assert member.ticks == 25
+
+
+async def test_a_late_turn_counts_what_is_due_and_calls_once() -> None:
+    wheel, member = Wheel(asyncio.get_running_loop()), Member(limit=15)
+    wheel.add(member)
+    started = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.03)
+    calls = len(member.times)
+    time.sleep(0.1)  # noqa: ASYNC251 - somebody blocks the loop
+    await member.done.wait()
+    wheel.remove(member)
+    assert len(member.times) < member.ticks - 2
+    assert calls <= 3
+    assert abs(asyncio.get_running_loop().time() - started - 14 * TICK) < 0.03
+
+
+async def test_members_are_spread_over_the_slots() -> None:
+    wheel, members = Wheel(asyncio.get_running_loop()), [Member() for _ in range(2 * SLOTS)]
+    for member in members:
+        wheel.add(member)
+    assert [len(slot) for slot in wheel._slots] == [2] * SLOTS
+    for member in members:
+        wheel.remove(member)
+
+
+async def test_a_member_that_raises_is_dropped_and_told() -> None:
+    wheel, good, bad = Wheel(asyncio.get_running_loop()), Member(limit=5), Bad()
+    wheel.add(bad)
+    wheel.add(good)
+    await good.done.wait()
+    wheel.remove(good)
+    assert bad.ticks == 1
+    assert isinstance(bad.error, ZeroDivisionError)
+
+
+async def test_a_member_may_leave_and_another_come_within_a_turn() -> None:
+    wheel, second = Wheel(asyncio.get_running_loop()), Member(limit=3)
+
+    class Leaves(Member):
+        def tick(self, due: int) -> None:
+            super().tick(due)
+            wheel.remove(self)
+            wheel.add(second)
+            wheel.add(second)
+
+    first = Leaves()
+    wheel.add(first)
+    await second.done.wait()
+    wheel.remove(second)
+    assert first.ticks == 1
+    assert second.ticks == len(second.times) == 3
+
+
+async def test_an_empty_wheel_leaves_no_timer() -> None:
+    wheel, member = Wheel(asyncio.get_running_loop()), Member(limit=1)
+    wheel.add(member)
+    wheel.remove(member)
+    wheel.remove(member)
+    await asyncio.sleep(2 * TICK)
+    assert not member.times
