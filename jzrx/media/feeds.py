@@ -20,19 +20,14 @@ _AHEAD = 1.0  # s
 
 
 class Int16Array(Protocol):
-    """A numpy array of int16 with one dimension (numpy itself is optional)."""
-
-    @property
-    def dtype(self) -> Any:
-        """The type of its elements."""
-        ...
+    """An array of int16: numpy's, with one dimension, or array("h"). (numpy itself is optional.)"""
 
     def tobytes(self) -> bytes:
         """Its elements in memory."""
         ...
 
 
-Sound = bytes | bytearray | memoryview | array[int] | Int16Array
+Sound = bytes | bytearray | memoryview | Int16Array
 """int16 mono samples; bytes are s16le."""
 
 
@@ -54,7 +49,7 @@ def sound_of(item: object, *, whole: bool = True) -> bytes:
                 )
             if samples.ndim != 1:
                 raise ValueError(f"pcm: the samples have the shape {samples.shape}; mono has one dimension.")
-            return samples.astype("<i2").tobytes()
+            return cast(bytes, samples.astype("<i2").tobytes())
         case _:
             raise ValueError(f"pcm: cannot take {type(item).__name__} for int16 samples: give a numpy array or bytes.")
 

@@ -150,7 +150,7 @@ class JitterBuffer:
         self._waited = 0
         self._starved = 0  # packet times in a row with nothing to play
         self._insertions = 0  # packet times to conceal to reach a greater depth
-        self._calm = 0
+        self._calm: int = 0
         self._watched = 0
         self._surplus = 2 * self._max
 

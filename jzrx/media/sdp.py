@@ -343,10 +343,10 @@ def _parse_codecs(formats: list[str], attributes: dict[str, list[str]]) -> tuple
             mapped[payload_type] = Codec(name.strip(), clock_rate, _number(channels, 255) or 1, payload_type)
     codecs: dict[int, Codec] = {}
     for text in formats:
-        payload_type = _number(text, 127)
-        codec = None if payload_type is None else mapped.get(payload_type) or STATIC_CODECS.get(payload_type)
-        if codec and payload_type is not None:
-            codecs.setdefault(payload_type, evolve(codec, fmtp=parameters.get(payload_type, "")))
+        number = _number(text, 127)
+        codec = None if number is None else mapped.get(number) or STATIC_CODECS.get(number)
+        if codec:
+            codecs.setdefault(codec.payload_type, evolve(codec, fmtp=parameters.get(codec.payload_type, "")))
     return tuple(codecs.values())
 
 
