@@ -131,12 +131,16 @@ class SendInfo:
 
 @frozen(kw_only=True)
 class SendMessage:
-    """Send a MESSAGE outside a call (RFC 3428) to `target`, a SIP URI."""
+    """Send a MESSAGE outside a call (RFC 3428) to `target`, a SIP URI.
+
+    `from_`: in whose name (a From value without tag); for servers, a phone sends in its own.
+    """
 
     target: str
     body: bytes
     content_type: str = "text/plain"
     headers: Headers = ()
+    from_: str | None = None
 
 
 Command = (

@@ -240,11 +240,12 @@ class Agent:
 
     def _send_message(self, command: SendMessage, token: int | None) -> None:
         target = Uri.parse(command.target)
+        sender = self._config.address if command.from_ is None else NameAddr.parse(command.from_)
         draft = Draft(
             method="MESSAGE",
             uri=target,
             call_id=self._ids.token(22),
-            from_=self._config.address.with_param("tag", self._ids.token()),
+            from_=sender.with_param("tag", self._ids.token()),
             to=NameAddr(target),
             headers=command.headers,
             body=command.body,
