@@ -4,12 +4,13 @@ The names here are the values; the machines and the shell are imported from thei
 """
 
 from jzrx.sip.headers import CSeq, NameAddr, Params, Via
-from jzrx.sip.message import Headers, MessageError, Partial, Request, Response, parse_message
+from jzrx.sip.message import Headers, Message, MessageError, Partial, Request, Response, parse_message
 from jzrx.sip.uri import Uri
 
 __all__ = [
     "CSeq",
     "Headers",
+    "Message",
     "MessageError",
     "NameAddr",
     "Params",
