@@ -17,6 +17,8 @@ def _refuse_change(*_: Any, **__: Any) -> NoReturn:
 
 
 _refuse: Any = _refuse_change
+_set_item: Any = dict[Any, Any].__setitem__
+_del_item: Any = dict[Any, Any].__delitem__
 
 
 class FrozenDict(dict[K, V]):
@@ -30,7 +32,7 @@ class FrozenDict(dict[K, V]):
     def put(self, key: K, value: V) -> Self:
         """A copy in which `key` maps to `value`."""
         changed = type(self)(self)
-        dict[K, V].__setitem__(changed, key, value)
+        _set_item(changed, key, value)
         return changed
 
     def drop(self, key: K) -> Self:
@@ -38,7 +40,7 @@ class FrozenDict(dict[K, V]):
         if key not in self:
             return self
         changed = type(self)(self)
-        dict[K, V].__delitem__(changed, key)
+        _del_item(changed, key)
         return changed
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse

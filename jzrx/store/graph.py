@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from jzrx.store.lock import LOCK
-from jzrx.store.subscriber import Observer, Subscriber
+from jzrx.store.subscriber import Observer, Subscriber, deliver
 
 S = TypeVar("S")
 T = TypeVar("T")
 
-__all__ = ["Changes", "Derived", "Followed", "Node", "Root", "Selected"]
+__all__ = ["Changes", "Derived", "Followed", "Node", "Root", "Selected", "Subscribers", "tell"]
 
 logger = logging.getLogger("jzrx.store")
 
@@ -41,39 +41,21 @@ class Child(Protocol):
     def change(self, value: Any, changes: "Changes") -> None:
         """Take a value that differs from `current`."""
 
-    def source_completed(self, changes: "Changes") -> None:
-        """The source will not change any more."""
+    def source_completed(self) -> "Subscribers":
+        """The source will not change any more; returns who is to be told that the child does not either."""
+        ...
 
 
-class Changes:
-    """What one turn changed, and who is to be told."""
+Subscribers = tuple[Subscriber[Any], ...]
 
-    __slots__ = ("_changed", "_completed")
+Changes = dict["Node[Any]", tuple[Any, Subscribers]]
+"""What one turn changed: node to its value before, and to its subscribers of that moment, who are to be told."""
 
-    def __init__(self) -> None:
-        self._changed: dict[Node[Any], tuple[Any, tuple[Subscriber[Any], ...]]] = {}
-        self._completed: list[Subscriber[Any]] = []
 
-    def note(self, node: "Node[Any]", before: Any) -> None:
-        """`node` has subscribers and its value is not `before` any more."""
-        earlier = self._changed.get(node)
-        if earlier is None:
-            self._changed[node] = (before, node.subscribers)
-        elif earlier[0] == node.current:  # changed and changed back: nobody needs to know
-            del self._changed[node]
-
-    def note_completed(self, node: "Node[Any]") -> None:
-        """`node` will not change any more."""
-        self._completed.extend(node.subscribers)
-
-    def deliver(self) -> None:
-        """Tell everybody who was subscribed when the change was made. Not under the lock."""
-        for node, (_, subscribers) in self._changed.items():
-            value = node.current
-            for subscriber in subscribers:
-                subscriber.next(value)
-        for subscriber in self._completed:
-            subscriber.complete()
+def tell(changes: Changes) -> None:
+    """Give the subscribers of each changed node its value. Not under the lock."""
+    for node, (_, subscribers) in changes.items():
+        deliver(subscribers, node.current)
 
 
 class Node(Generic[T]):
@@ -106,13 +88,12 @@ class Node(Generic[T]):
         with LOCK:
             ended = self.has_ended()
             if not ended:
-                subscriber.hold()
                 self.wake()
                 self.subscribers = (*self.subscribers, subscriber)
             value = self.read()
+            if ended:
+                subscriber.on_completed()
         subscriber.start(value)
-        if ended:
-            subscriber.complete()
         return lambda: self._unsubscribe(subscriber)
 
     def _unsubscribe(self, subscriber: Subscriber[T]) -> None:
@@ -141,7 +122,11 @@ class Node(Generic[T]):
         before = self.current
         self.current = value
         if self.subscribers:
-            changes.note(self, before)
+            if self in changes:
+                if changes[self][0] == value:  # changed and changed back: nobody needs to know
+                    del changes[self]
+            else:
+                changes[self] = before, self.subscribers
         for child in self.children:
             try:
                 derived = child.project(value)
@@ -150,16 +135,16 @@ class Node(Generic[T]):
             except Exception:
                 logger.exception("a selector raised; what is derived by it keeps its value: %r", child.project)
 
-    def complete(self, changes: Changes) -> None:
-        """The value stays as it is for ever."""
+    def complete(self) -> Subscribers:
+        """The value stays as it is for ever; returns who is to be told."""
         if self.is_completed:
-            return
+            return ()
         self.is_completed = True
-        changes.note_completed(self)
-        self.subscribers = ()
+        ended, self.subscribers = self.subscribers, ()
         children, self.children = self.children, ()
         for child in children:
-            child.source_completed(changes)
+            ended += child.source_completed()
+        return ended
 
 
 class Root(Node[T]):
@@ -202,15 +187,15 @@ class Derived(Node[T]):
         """Let the sources forget this node."""
         raise NotImplementedError
 
-    def close(self, changes: Changes) -> None:
-        """Complete with the value of this moment, whatever becomes of the sources."""
+    def close(self) -> Subscribers:
+        """Complete with the value of this moment, whatever becomes of the sources; returns who is to be told."""
         if self.is_completed:
-            return
+            return ()
         self.current = self.fresh()
         was_awake, self.is_awake = self.is_awake, False
         if was_awake:
             self.detach()
-        self.complete(changes)
+        return self.complete()
 
 
 class Selected(Derived[T], Generic[S, T]):
@@ -255,8 +240,8 @@ class Selected(Derived[T], Generic[S, T]):
         self._seen = _NEVER
         self.source.abandon(self)
 
-    def source_completed(self, changes: Changes) -> None:
-        self.complete(changes)
+    def source_completed(self) -> Subscribers:
+        return self.complete()
 
 
 class Followed(Derived[T], Generic[S, T]):
@@ -316,9 +301,8 @@ class Followed(Derived[T], Generic[S, T]):
         self.source.abandon(self)
         self._unlink()
 
-    def source_completed(self, changes: Changes) -> None:
-        if self.has_ended():
-            self.complete(changes)
+    def source_completed(self) -> Subscribers:
+        return self.complete() if self.has_ended() else ()
 
 
 class _Link:
@@ -341,6 +325,5 @@ class _Link:
         if self._follower.is_following(self):
             self._follower.change(value, changes)
 
-    def source_completed(self, changes: Changes) -> None:
-        if self._follower.is_following(self):
-            self._follower.source_completed(changes)
+    def source_completed(self) -> Subscribers:
+        return self._follower.source_completed() if self._follower.is_following(self) else ()

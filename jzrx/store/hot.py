@@ -6,7 +6,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from jzrx.store.lock import LOCK
-from jzrx.store.subscriber import call_isolated
+from jzrx.store.subscriber import complete_all, deliver
 
 T = TypeVar("T")
 
@@ -23,16 +23,14 @@ class HotObservable(Observable[T]):
 
     def emit(self, value: T) -> None:
         """Deliver `value` to everybody who is subscribed now."""
-        for observer in self._observers:
-            call_isolated(observer.on_next, value)
+        deliver(self._observers, value)
 
     def complete(self) -> None:
         """End the stream; a new subscriber gets the completion."""
         with LOCK:
             self._is_completed = True
             observers, self._observers = self._observers, ()
-        for observer in observers:
-            call_isolated(observer.on_completed)
+        complete_all(observers)
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -41,7 +39,7 @@ class HotObservable(Observable[T]):
             if not self._is_completed:
                 self._observers = (*self._observers, observer)
                 return Disposable(lambda: self._unsubscribe(observer))
-        call_isolated(observer.on_completed)
+        complete_all((observer,))
         return Disposable()
 
     def _unsubscribe(self, observer: abc.ObserverBase[T]) -> None:

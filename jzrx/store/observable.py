@@ -9,8 +9,9 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from jzrx import awaiting
-from jzrx.store.graph import Changes, Derived, Followed, Node, Root, Selected
+from jzrx.store.graph import Changes, Derived, Followed, Node, Root, Selected, Subscribers, tell
 from jzrx.store.lock import LOCK
+from jzrx.store.subscriber import complete_all
 from jzrx.store.turns import take_turn
 
 T = TypeVar("T")
@@ -103,16 +104,19 @@ class StateCell(StateObservable[T]):
 
     def set(self, value: T) -> None:
         """Set the value; inside a subscriber: after everybody has seen the current one. Once disposed: nothing."""
-        take_turn(_change, partial(self._assign, value))
+        take_turn(self._set, value)
 
     def dispose(self) -> None:
         """Complete with the value as it is."""
-        take_turn(_change, self._root.complete)
+        take_turn(_end, self._root.complete)
 
-    def _assign(self, value: T, changes: Changes) -> None:
+    def _set(self, value: T) -> None:
+        changes: Changes = {}
         root = self._root
-        if not root.is_completed and value is not root.current and value != root.current:
-            root.change(value, changes)
+        with LOCK:
+            if not root.is_completed and value is not root.current and value != root.current:
+                root.change(value, changes)
+        tell(changes)
 
 
 class StateView(StateObservable[T]):
@@ -127,7 +131,7 @@ class StateView(StateObservable[T]):
 
     def dispose(self) -> None:
         """Complete with the value as it is; the source lives on."""
-        take_turn(_change, self._view.close)
+        take_turn(_end, self._view.close)
 
 
 def constant(value: T) -> StateObservable[T]:
@@ -137,8 +141,7 @@ def constant(value: T) -> StateObservable[T]:
     return StateObservable(root)
 
 
-def _change(change: Callable[[Changes], None]) -> None:
-    changes = Changes()
+def _end(complete: Callable[[], Subscribers]) -> None:
     with LOCK:
-        change(changes)
-    changes.deliver()
+        ended = complete()
+    complete_all(ended)

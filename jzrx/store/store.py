@@ -8,11 +8,12 @@ from reactivex import Observable
 
 from jzrx.events import Event
 from jzrx.store import root
-from jzrx.store.graph import Changes, Root
+from jzrx.store.graph import Changes, Root, Subscribers, tell
 from jzrx.store.hot import HotObservable
 from jzrx.store.lock import LOCK
 from jzrx.store.observable import StateObservable
 from jzrx.store.snapshots import CallSnapshot, ClientSnapshot
+from jzrx.store.subscriber import complete_all
 from jzrx.store.turns import take_turn
 
 T = TypeVar("T")
@@ -71,7 +72,8 @@ class Store:
     def _handle(self, event: Event) -> None:
         if self._root.is_completed:
             return
-        changes = Changes()
+        changes: Changes = {}
+        ended: Subscribers = ()
         with LOCK:
             before = self._root.current
             try:
@@ -82,30 +84,33 @@ class Store:
             # Identity suffices: a reducer returns the same object when nothing changed.
             if after is not before:
                 self._root.change(after, changes)
-                self._route(event, after, changes)
-        changes.deliver()
+                if self._calls:
+                    ended = self._route(event, after, changes)
+        tell(changes)
+        if ended:
+            complete_all(ended)
         self._events.emit(event)
 
-    def _route(self, event: Event, after: ClientSnapshot, changes: Changes) -> None:
-        """Bring the one call up to date that `event` can have changed."""
+    def _route(self, event: Event, after: ClientSnapshot, changes: Changes) -> Subscribers:
+        """Bring the one call up to date that `event` can have changed; who is to be told if it is over."""
         node = self._calls.get(getattr(event, "call_id", None) or "")
         if node is None:
-            return
+            return ()
         call = after.calls.get(node.current.id)
         if call is None:
-            node.complete(changes)
             del self._calls[node.current.id]
-        elif call is not node.current:
+            return node.complete()
+        if call is not node.current:
             node.change(call, changes)
+        return ()
 
     def _complete(self, _: None) -> None:
-        changes = Changes()
         with LOCK:
-            self._root.complete(changes)
+            ended = self._root.complete()
             for node in self._calls.values():
-                node.complete(changes)
+                ended += node.complete()
             self._calls.clear()
-        changes.deliver()
+        complete_all(ended)
         self._events.complete()
 
 

@@ -1,8 +1,8 @@
-"""One subscriber, isolated: what it raises is logged and hurts nobody, and it stays subscribed."""
+"""Subscribers, isolated: what one raises is logged and hurts nobody, and it stays subscribed."""
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
 from jzrx.store.lock import LOCK
@@ -10,72 +10,88 @@ from jzrx.store.lock import LOCK
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
-__all__ = ["Observer", "Subscriber", "call_isolated"]
+__all__ = ["Observer", "Subscriber", "complete_all", "deliver"]
 
 logger = logging.getLogger("jzrx.store")
+
+_END: Any = object()
 
 
 class Observer(Protocol[T_contra]):
     """The part of an Rx observer that a stream without errors needs."""
 
-    def on_next(self, value: T_contra, /) -> None:
-        """A value arrived."""
+    @property
+    def on_next(self) -> Callable[[T_contra], None]:
+        """Called with each value."""
+        ...
 
-    def on_completed(self) -> None:
-        """No more values will come."""
+    @property
+    def on_completed(self) -> Callable[[], None]:
+        """Called when no more values will come."""
+        ...
 
 
-def call_isolated(function: Callable[..., object], *arguments: Any) -> None:
-    """Call `function`; what it raises is logged. Only a request to end the process gets through."""
-    try:
-        function(*arguments)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException:  # asyncio.CancelledError too: it comes from a future that the subscriber asked
-        logger.exception("a subscriber raised; it stays subscribed")
+def deliver(observers: Iterable[Observer[T]], value: T) -> None:
+    """Give `value` to each of them. Only a request to end the process gets through."""
+    for observer in observers:
+        try:
+            observer.on_next(value)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # asyncio.CancelledError too: it comes from a future that the subscriber asked
+            logger.exception("a subscriber raised; it stays subscribed")
+
+
+def complete_all(observers: Iterable[Observer[Any]]) -> None:
+    """Tell each of them that no more values will come."""
+    for observer in observers:
+        try:
+            observer.on_completed()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            logger.exception("a subscriber raised at the end")
 
 
 class Subscriber(Generic[T]):
-    """A subscriber of a node: its observer, and what arrives while it is still busy with its first value.
+    """An observer that gets the current value first.
 
-    That happens when the first value makes it dispatch, or when it subscribes from another thread than the client's;
-    either way it shall see the values in their order.
+    What arrives while it is busy with that waits, so that it sees everything in order: a subscriber may dispatch when
+    it gets its first value, and it may subscribe from another thread than the client's.
     """
 
-    __slots__ = ("_waiting", "observer")
-
     def __init__(self, observer: Observer[T]) -> None:
-        self.observer = observer
-        self._waiting: deque[Callable[[], None]] | None = None
+        self._observer = observer
+        self._is_started = False
+        self._waiting = deque[Any]()
+        self.on_next: Callable[[T], None] = self._wait
+        self.on_completed: Callable[[], None] = self._wait_for_end
 
     def start(self, value: T) -> None:
-        """Deliver the current value, then whatever arrived meanwhile. `hold` came before."""
-        call_isolated(self.observer.on_next, value)
+        """Deliver the current value, then whatever arrived meanwhile; from now on everything as it comes."""
+        observer = self._observer
         while True:
+            if value is _END:
+                complete_all((observer,))
+            else:
+                deliver((observer,), value)
             with LOCK:
                 if not self._waiting:
-                    self._waiting = None
+                    self._is_started = True
+                    self.on_next, self.on_completed = observer.on_next, observer.on_completed
                     return
-                deliver = self._waiting.popleft()
-            deliver()
+                value = self._waiting.popleft()
 
-    def hold(self) -> None:
-        """Keep what arrives until the first value was delivered."""
-        self._waiting = deque()
-
-    def next(self, value: T) -> None:
-        """Deliver a value."""
-        if self._waiting is None or not self._wait(lambda: call_isolated(self.observer.on_next, value)):
-            call_isolated(self.observer.on_next, value)
-
-    def complete(self) -> None:
-        """Deliver the completion."""
-        if self._waiting is None or not self._wait(lambda: call_isolated(self.observer.on_completed)):
-            call_isolated(self.observer.on_completed)
-
-    def _wait(self, deliver: Callable[[], None]) -> bool:
+    def _wait(self, value: T) -> None:
         with LOCK:
-            if self._waiting is None:
-                return False
-            self._waiting.append(deliver)
-            return True
+            if not self._is_started:
+                self._waiting.append(value)
+                return
+        self.on_next(value)  # another thread has started it just now
+
+    def _wait_for_end(self) -> None:
+        with LOCK:
+            if not self._is_started:
+                self._waiting.append(_END)
+                return
+        self.on_completed()

@@ -15,18 +15,25 @@ T = TypeVar("T")
 __all__ = ["take_turn"]
 
 
-class _Turns(threading.local):
+class _Turns:
+    __slots__ = ("is_running", "queue")
+
     def __init__(self) -> None:
         self.queue = deque[tuple[Callable[[Any], None], Any]]()
         self.is_running = False
 
 
-_turns = _Turns()
+class _PerThread(threading.local):
+    def __init__(self) -> None:
+        self.turns = _Turns()
+
+
+_per_thread = _PerThread()
 
 
 def take_turn(step: Callable[[T], None], argument: T) -> None:
     """Run `step(argument)`: now, or, inside another turn of this thread, right after those that already wait."""
-    turns = _turns
+    turns = _per_thread.turns
     queue = turns.queue
     queue.append((step, argument))
     if turns.is_running:
