@@ -122,7 +122,7 @@ def challenges(response: Response) -> tuple[Challenge, ...]:
 
 def choose(challenges: Sequence[Challenge], algorithms: Sequence[str] = DEFAULT_ALGORITHMS) -> Challenge | None:
     """The challenge to answer, or None if we support none of them."""
-    # "the UAC [...] SHOULD use the topmost header field that it supports" (RFC 8760 2.4).
+    # "it SHOULD use the topmost header field that it supports unless a local policy dictates otherwise" (RFC 8760 2.4).
     accepted = {name.upper() for name in algorithms}
     for challenge in challenges:
         if _hash_name(challenge.algorithm) in accepted and (not challenge.qop or _chosen_qop(challenge)):
@@ -201,7 +201,7 @@ def challenge_header(
     """The value of a WWW-Authenticate or Proxy-Authenticate header."""
     parts = [f"realm={quote(realm)}", f"nonce={quote(nonce)}", f"algorithm={algorithm}"]
     if qop:
-        # "The qop-options [...] MUST be quoted" here, unlike in the credentials (RFC 7616 3.5).
+        # Quoted here, bare in the credentials (RFC 7616 3.3 and 3.4).
         parts.append(f'qop="{",".join(qop)}"')
     if opaque is not None:
         parts.append(f"opaque={quote(opaque)}")

@@ -41,8 +41,8 @@ COMPACT: Final = {
 
 _SECRET: Final = frozenset({"authorization", "proxy-authorization"})
 _FOLD: Final = re.compile(r"[ \t]*+\r\n[ \t]++")
-# A NUL may stand in a quoted string behind a backslash (RFC 3261 25.1, quoted-pair) and nowhere else.
 LINE_END: Final = re.compile(r"\r\n(?![ \t])")
+# A NUL may stand in a quoted string behind a backslash (RFC 3261 25.1, quoted-pair) and nowhere else.
 STRAY: Final = re.compile(r"[\r\n]|(?<!\\)\x00")
 FORBIDDEN: Final = re.compile(r"[\r\n\ud800-\udfff]|(?<!\\)\x00")
 
@@ -136,7 +136,8 @@ class Headers:
                 raise ValueError(f"malformed header line {raw[:80]!r}")
             key, name = _parsed_name(before)
             if "\r" in value:
-                # "Each fold is equivalent to a single SP" (RFC 3261 7.3.1).
+                # "The line break and the whitespace at the beginning of the next line are treated as a single SP
+                # character" (RFC 3261 7.3.1).
                 value = _FOLD.sub(" ", value)
             if not raw.isascii():
                 value = readable(value)

@@ -26,9 +26,12 @@ from jzrx.sip.uri import HOST, Uri, checked_host
 
 __all__ = ["WILDCARD", "CSeq", "NameAddr", "Params", "Via", "is_token", "media_type", "quote", "split_list", "unquote"]
 
-# Display names may be unquoted tokens; raw UTF-8 in them is no token, but common and unambiguous.
+# A display name without quotes is tokens and white space: nothing from this set. Raw UTF-8 is no token either, but
+# common and unambiguous.
+_NO_NAME: Final = r'\x00-\x08\x0a-\x1f\x7f"#$&(),/:;<=>?@\[\\\]^{|}'
 _NAME_ADDR: Final = re.compile(
-    rf"({QUOTED}|[{TOKEN_CHARS} \t\x80-\U0010ffff]*+)[ \t]*+<([^<>\"\x00-\x20\x7f]++)>({PARAMS})", re.DOTALL
+    rf'({QUOTED}|[^{_NO_NAME}]*+)[ \t]*+<([^<>"\x00-\x20\x7f]++)>({PARAMS})',
+    re.DOTALL,
 )
 # "If the URI contains a comma, question mark or semicolon, the URI MUST be enclosed in angle brackets" (RFC 3261 20):
 # so in the bare form a semicolon begins the header's own parameters.

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from jzrx.sip import readers
 from jzrx.sip.fields import FORBIDDEN, LINE_END, NO_HEADERS, STRAY, Headers, decode, readable, split_lines
 from jzrx.sip.headers import CSeq, NameAddr, Via, media_type
-from jzrx.sip.params import TOKEN_CHARS, is_token
+from jzrx.sip.params import TOKEN_CHARS, is_token, set_field
 from jzrx.sip.status import METHODS, reason_phrase
 from jzrx.sip.uri import Uri
 
@@ -106,7 +106,7 @@ class Message:
 
     def replace(self, **changes: Any) -> Self:
         """A copy with fields replaced. Header lines that stay are printed as they were."""
-        return evolve(self, **changes)  # pyright: ignore[reportArgumentType]: the two subclasses are attrs classes
+        return evolve(self, **changes)  # type: ignore[misc]  # both subclasses are attrs classes
 
     def with_headers(self, headers: Headers) -> Self:
         """A copy with these headers."""
@@ -201,8 +201,8 @@ def answer(
     body: bytes = b"",
 ) -> Response:
     """A response from the headers of a request, which may be one that could not be parsed (`MessageError.partial`)."""
-    # "The Via header field values in the response MUST equal those in the request and MUST maintain the same ordering",
-    # and From, Call-ID and CSeq "MUST equal" the request's: the lines are copied as they were written.
+    # "The Via header field values in the response MUST equal those in the Via header field in the request and MUST
+    # maintain the same ordering", and From, Call-ID and CSeq must equal the request's: the lines go out as they came.
     copied = request_headers.select("Via", "From", "To", "Call-ID", "CSeq")
     if status_code == 100:
         copied += request_headers.select("Timestamp")
@@ -245,7 +245,7 @@ class MessageError(ValueError):
     def refusal(self, to_tag: str | None = None) -> Response | None:
         """The response to send, or None where none may be sent: to a response, an ACK, or without a way back."""
         partial = self.partial
-        # "ACK [...] a UAS never responds" (RFC 3261 8.2.7, 17.2.1).
+        # An ACK is never answered (RFC 3261 17).
         if partial is None or partial.method is None or partial.method == "ACK" or "Via" not in partial.headers:
             return None
         return answer(partial.headers, self.status_code, to_tag=to_tag)
@@ -274,8 +274,10 @@ def parse_message(data: bytes | str, *, max_size: int = MAX_SIZE) -> Request | R
         raise MessageError(str(error), partial=_salvage(octets)) from None
 
 
-_REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARS}]++) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
-_STATUS_LINE: Final = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?: ([^\x00]*+))?+", re.IGNORECASE)
+_REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARS}]++) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE | re.ASCII)
+_STATUS_LINE: Final = re.compile(
+    r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?: ([^\x00]*+))?+", re.IGNORECASE | re.ASCII
+)
 
 
 def _parse(octets: bytes, max_size: int) -> Request | Response:
@@ -299,12 +301,14 @@ def _parse(octets: bytes, max_size: int) -> Request | Response:
         raise MessageError(f"SIP version {version} is not supported", 505)
     readers.validate(headers)
     stop = _end_of_body(octets, end + 4, headers)
+    body = octets[end + 4 : stop]
+    message: Request | Response
     if is_response:
-        message = Response(int(found[2]), readable(found[3] or ""), headers, octets[end + 4 : stop])
+        message = Response(int(found[2]), readable(found[3] or ""), headers, body)
     else:
-        message = Request(found[1], Uri.parse(found[2]), headers, octets[end + 4 : stop])
+        message = Request(found[1], Uri.parse(found[2]), headers, body)
         _check_request(message)
-    object.__setattr__(message, "_wire", octets[:stop])
+    set_field(message, "_wire", octets[:stop])
     return message
 
 
@@ -326,8 +330,8 @@ def _check_request(request: Request) -> None:
     # "the SIP Request-URI contains escaped headers": malformed (RFC 4475 3.1.2.11; RFC 3261 19.1.1 table 1).
     if request.uri.raw_headers is not None:
         raise ValueError("a Request-URI must not contain headers")
-    # "The method part of CSeq [...] MUST match the method of the request" (RFC 3261 8.1.1.5); for an unknown method
-    # 501 "has better future-proof characteristics" (RFC 4475 3.1.2.18).
+    # "The method MUST match that of the request" (RFC 3261 8.1.1.5); for an unknown method 501 "has better
+    # future-proof characteristics" (RFC 4475 3.1.2.18).
     if request.cseq.method != request.method:
         status = 400 if request.method in METHODS else 501
         raise MessageError(f"CSeq is of method {request.cseq.method}, the request {request.method}", status)
@@ -339,12 +343,14 @@ def _check_request(request: Request) -> None:
 def _salvage(octets: bytes) -> Partial | None:
     """What can be read of a message that was refused, so that it can be answered."""
     start_line, *lines = LINE_END.split(decode(octets.partition(b"\r\n\r\n")[0]))
-    headers = NO_HEADERS
-    for line in lines[:MAX_LINES]:
+    # A stray CR or LF would end the line in our answer too.
+    clean = [line for line in lines[:MAX_LINES] if STRAY.search(line.replace("\r\n", "")) is None]
+    readable_lines: list[str] = []
+    for line in clean:
         with suppress(ValueError):
-            # A stray CR or LF would end the line in our answer too.
-            if STRAY.search(line.replace("\r\n", "")) is None:
-                headers += Headers.parse([line])
+            Headers.parse([line])
+            readable_lines.append(line)
+    headers = Headers.parse(readable_lines)
     method = start_line.partition(" ")[0]
     if method[:4].upper() == "SIP/" or not is_token(method):
         return Partial(None, headers) if headers else None

@@ -92,7 +92,7 @@ def _find(part: Part, wanted: str, depth: int) -> Part | None:
 
 
 def _part(content: bytes) -> Part:
-    # "the body parts [...] may have no header fields": then the content begins with the empty line.
+    # A part may have no header fields (RFC 2046 5.1): then its content begins with the empty line.
     head, _, body = (b"\r\n" + content).partition(b"\r\n\r\n")
     lines = split_lines(decode(head)) if head else []
     return Part(Headers.parse(lines[1:]), body)

@@ -22,18 +22,20 @@ CACHED: Final = 1024
 TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
 QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
 
-_BARE: Final = r'[^\x00-\x20\x7f;",<>]*+'
-_ONE_PARAM: Final = rf'[ \t]*+;[ \t]*+([^\x00-\x20\x7f;=",<>]++)(?:[ \t]*+=[ \t]*+({QUOTED}|{_BARE}))?+'
-PARAMS: Final = "(?:" + _ONE_PARAM.replace("([^", "(?:[^").replace(f"({QUOTED}", f"(?:{QUOTED}") + r")*+[ \t]*+"
+_SEMI: Final = r"[ \t]*+;[ \t]*+"
+_EQUAL: Final = r"[ \t]*+=[ \t]*+"
+_NAME: Final = r'[^\x00-\x20\x7f;=",<>]++'
+_VALUE: Final = rf'(?:{QUOTED}|[^\x00-\x20\x7f;",<>]*+)'
+PARAMS: Final = rf"(?:{_SEMI}{_NAME}(?:{_EQUAL}{_VALUE})?+)*+[ \t]*+"
 """The pattern of parameters, without groups: what it matches, `Params.matched` takes."""
 
 _TOKEN: Final = re.compile(rf"[{TOKEN_CHARS}]++")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_ESCAPE: Final = re.compile(r'["\\\x00]')
-_NAME: Final = re.compile(r'[^\x00-\x20\x7f;=",<>]++')
-_VALUE: Final = re.compile(rf"{QUOTED}|{_BARE}", re.DOTALL)
-_PARAM: Final = re.compile(_ONE_PARAM, re.DOTALL)
+_PARAM: Final = re.compile(rf"{_SEMI}({_NAME})(?:{_EQUAL}({_VALUE}))?+", re.DOTALL)
 _PARAMS: Final = re.compile(PARAMS, re.DOTALL)
+_PARAM_NAME: Final = re.compile(_NAME)
+_PARAM_VALUE: Final = re.compile(_VALUE, re.DOTALL)
 _LIST_ITEM: Final = re.compile(rf'(?:[^",<]++|{QUOTED}|<[^>]*+>)++', re.DOTALL)
 
 
@@ -164,9 +166,9 @@ def _joined(name: str, value: str | None) -> str:
 
 
 def _written(name: str, value: str | None) -> str:
-    if _NAME.fullmatch(name) is None:
+    if _PARAM_NAME.fullmatch(name) is None:
         raise ValueError(f"invalid parameter name {name!r}: use an RFC 3261 token")
-    return _joined(name, value if value is None or _VALUE.fullmatch(value) else quote(value))
+    return _joined(name, value if value is None or _PARAM_VALUE.fullmatch(value) else quote(value))
 
 
 NO_PARAMS: Final = Params()

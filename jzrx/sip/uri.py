@@ -15,19 +15,18 @@ from attrs import frozen
 from jzrx.sip.params import CACHED, NO_PARAMS, Params, new, set_field
 
 # Reading is lenient in the user part (`#` and raw UTF-8 are common), strict about what would make a URI ambiguous.
+_NEVER: Final = r'\x00-\x20\x7f"<>'
 HOST: Final = r"\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_.\-]++"
 _SIP_URI: Final = re.compile(
-    r"""(?P<scheme>[sS][iI][pP][sS]?):
-    (?:(?P<user>[^\x00-\x20\x7f"<>@:]++)(?::(?P<password>[^\x00-\x20\x7f"<>@:]*+))?+@)?
-    (?P<host>"""
-    + HOST
-    + r""")
-    (?::(?P<port>[0-9]{1,5}+))?+
-    (?P<params>(?:;[^\x00-\x20\x7f"<>;?@,=]++(?:=[^\x00-\x20\x7f"<>;?@,]*+)?+)*+)
-    (?:\?(?P<headers>[^\x00-\x20\x7f"<>]++))?+""",
+    rf"""(?P<scheme>[sS][iI][pP][sS]?):
+    (?:(?P<user>[^{_NEVER}@:]++)(?::(?P<password>[^{_NEVER}@:]*+))?+@)?
+    (?P<host>{HOST})
+    (?::(?P<port>[0-9]{{1,5}}+))?+
+    (?P<params>(?:;[^{_NEVER};?@,=]++(?:=[^{_NEVER};?@,]*+)?+)*+)
+    (?:\?(?P<headers>[^{_NEVER}]++))?+""",
     re.VERBOSE,
 )
-_OTHER_URI: Final = re.compile(r'([A-Za-z][A-Za-z0-9+.\-]*+):([^\x00-\x20\x7f"<>]++)')
+_OTHER_URI: Final = re.compile(rf"([A-Za-z][A-Za-z0-9+.\-]*+):([^{_NEVER}]++)")
 
 # RFC 3261 25.1: what may stand unescaped (letters, digits and `_.-~` always may).
 _USER_SAFE: Final = "!*'()&=+$,;?/"
@@ -202,13 +201,13 @@ class Uri:
         """Whether both name the same resource by the rules of RFC 3261 19.1.4."""
         if self.opaque is not None or other.opaque is not None:
             return self.scheme == other.scheme and self.opaque == other.opaque
-        # "a URI omitting any component with a default value will not match a URI explicitly containing that
-        # component with its default value": port and transport are compared as they are.
+        # "A URI omitting any component with a default value will not match a URI explicitly containing that
+        # component with its default value."
         return (
             (self.scheme, self.user, self.password, self.host.lower(), self.port)
             == (other.scheme, other.user, other.password, other.host.lower(), other.port)
             and _params_match(self.params, other.params)
-            # "URI header components are never ignored. Any present header component MUST be present in both URIs"
+            # "URI header components are never ignored."
             and _comparable_headers(self) == _comparable_headers(other)
         )
 
@@ -230,6 +229,8 @@ class Uri:
 
 @lru_cache(CACHED)
 def _parse(text: str) -> Uri:
+    if not text.isascii():
+        text.encode()  # UnicodeEncodeError, a ValueError, where lone surrogates stand: they could not be sent
     found = _SIP_URI.fullmatch(text)
     if found is not None:
         parts = cast("_Parts", found.groups())
@@ -289,8 +290,8 @@ def _params_match(ours: Params, theirs: Params) -> bool:
     yours = {name.lower(): percent_decode(value or "").lower() for name, value in theirs}
     if any(mine[name] != yours[name] for name in mine.keys() & yours.keys()):
         return False
-    # "A user, ttl, or method uri-parameter appearing in only one URI never matches"; the same goes for maddr, and the
-    # examples show it for transport. "All other uri-parameters appearing in only one URI are ignored".
+    # "A user, ttl, or method uri-parameter appearing in only one URI never matches", nor does maddr or transport.
+    # "All other uri-parameters appearing in only one URI are ignored when comparing the URIs."
     return all((name in mine) == (name in yours) for name in _ALWAYS_COMPARED)
 
 

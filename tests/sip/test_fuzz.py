@@ -81,6 +81,7 @@ def _use(message: Message) -> None:
     """Everything that reads a message: none of it may raise on one that was parsed."""
     assert bytes(message)
     bytes(message.replace(body=b"x"))
+    message.start_line.encode()
     for via in message.vias:
         _ = via.branch, via.port, via.received
     for address in (message.from_, message.to, *message.contacts, *message.routes, *message.record_routes):
