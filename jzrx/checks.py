@@ -26,6 +26,7 @@ __all__ = [
     "header_fields",
     "ice_servers",
     "is_ipv6",
+    "is_media_type",
     "number",
     "peer_config",
     "refusal",
@@ -189,6 +190,11 @@ def _ice_server(server: Any, name: str) -> IceServer:
         if url.startswith("turn") and not (given.get("username") and given.get("credential")):
             raise ValueError(f"{name}: {url} needs 'username' and 'credential'")
     return IceServer(tuple(cast(Sequence[str], urls)), given.get("username"), given.get("credential"))
+
+
+def is_media_type(value: str) -> bool:
+    """Whether `value` is a type and subtype, with or without parameters (RFC 3261 section 20.15)."""
+    return re.fullmatch(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+(?:[ \t]*;[\x20-\x7e]*)?", value, re.ASCII) is not None
 
 
 def is_ipv6(host: str) -> bool:

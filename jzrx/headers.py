@@ -51,7 +51,7 @@ class RemoteHeaders(Mapping[str, str]):
     """Headers that the other side sent: read-only; a name is found in any case and listed in lower case.
 
     A header that came several times reads as one, its values joined by commas (RFC 3261 section 7.3.1); `get_all` keeps
-    them apart.
+    them apart. Of several messages, the latest one that has the header counts.
     """
 
     __slots__ = ("_pairs",)
@@ -59,10 +59,10 @@ class RemoteHeaders(Mapping[str, str]):
     def __init__(self, pairs: Headers = ()) -> None:
         self._pairs = pairs
 
-    def updated(self, later: Headers) -> "RemoteHeaders":
-        """These headers, those of a later message in place of earlier ones with the same name."""
-        replaced = {name.lower() for name, _ in later}
-        return RemoteHeaders((*(pair for pair in self._pairs if pair[0].lower() not in replaced), *later))
+    def receive(self, headers: Headers) -> None:
+        """Another message has come; not for users."""
+        replaced = {name.lower() for name, _ in headers}
+        self._pairs = (*(pair for pair in self._pairs if pair[0].lower() not in replaced), *headers)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Every value of the header, in the order of the message; empty if it did not come."""

@@ -22,7 +22,7 @@ MAX_LINES = 450
 
 PURE_LEAVES = {"errors", "options", "types", "checks", "headers", "events", "commands", "ports"}
 LEAVES = PURE_LEAVES | {"action"}
-FACADE = {"client", "call", "targets"}
+FACADE = {"client", "call", "targets", "phone"}
 ROOMS_BELOW_THE_FACADE = {"store", "sip", "media"}  # the events are what they share
 
 # Which other rooms a room may import.

@@ -47,5 +47,6 @@ def test_remote_headers_are_found_in_any_case() -> None:
 
 
 def test_a_later_message_replaces_headers_of_the_same_name() -> None:
-    headers = RemoteHeaders((("X-A", "1"), ("X-B", "2"))).updated((("x-a", "3"),))
+    headers = RemoteHeaders((("X-A", "1"), ("X-B", "2")))
+    headers.receive((("x-a", "3"),))
     assert dict(headers) == {"x-b": "2", "x-a": "3"}

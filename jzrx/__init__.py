@@ -1,0 +1,76 @@
+"""jzrx, the Python voice client for jambonz: SIP over WebSocket, WebRTC audio, observable state."""
+
+import logging
+
+from jzrx.action import Action
+from jzrx.call import JambonzCall
+from jzrx.client import JambonzClient, create_jambonz_client
+from jzrx.errors import CallError, JambonzError, RegistrationError
+from jzrx.errors import ConnectionError as ConnectionError  # noqa: A004 - the documented name
+from jzrx.headers import RemoteHeaders
+from jzrx.hooks.use_call import UseCall, UseCallSnapshot, use_call
+from jzrx.hooks.use_jambonz_client import UseJambonzClient, UseJambonzClientSnapshot, use_jambonz_client
+from jzrx.media.frames import AudioFrame
+from jzrx.options import (
+    DEFAULT_USER_AGENT,
+    VERSION,
+    AnswerOptions,
+    JambonzCallOptions,
+    JambonzClientOptions,
+    Reconnect,
+)
+from jzrx.phone.audio import CallAudio
+from jzrx.phone.background import background
+from jzrx.ports import Playback
+from jzrx.store import AllowedActions, CallSnapshot, ClientSnapshot, StateObservable, StoreView
+from jzrx.types import (
+    CallDirection,
+    CallEndCause,
+    CallQualityStats,
+    CallState,
+    ClientState,
+    MediaState,
+    SipMessage,
+)
+
+# ConnectionError is left out: `from jzrx import *` must not replace the builtin one.
+__all__ = [
+    "Action",
+    "AllowedActions",
+    "AnswerOptions",
+    "AudioFrame",
+    "CallAudio",
+    "CallDirection",
+    "CallEndCause",
+    "CallError",
+    "CallQualityStats",
+    "CallSnapshot",
+    "CallState",
+    "ClientSnapshot",
+    "ClientState",
+    "DEFAULT_USER_AGENT",
+    "JambonzCall",
+    "JambonzCallOptions",
+    "JambonzClient",
+    "JambonzClientOptions",
+    "JambonzError",
+    "MediaState",
+    "Playback",
+    "Reconnect",
+    "RegistrationError",
+    "RemoteHeaders",
+    "SipMessage",
+    "StateObservable",
+    "StoreView",
+    "UseCall",
+    "UseCallSnapshot",
+    "UseJambonzClient",
+    "UseJambonzClientSnapshot",
+    "VERSION",
+    "background",
+    "create_jambonz_client",
+    "use_call",
+    "use_jambonz_client",
+]
+
+logging.getLogger("jzrx").addHandler(logging.NullHandler())

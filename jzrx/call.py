@@ -1,0 +1,277 @@
+"""One call, as its user sees it: little more than its id and the client's phone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reactivex.abc import DisposableBase
+
+from jzrx.action import Action, Deferred
+from jzrx.errors import CallError
+from jzrx.events import StatsSampled
+from jzrx.headers import RemoteHeaders
+from jzrx.options import AnswerOptions, resolve_options
+from jzrx.phone.audio import CallAudio
+from jzrx.phone.emitter import Emitter, Handler
+from jzrx.phone.named import CALL_EVENTS
+from jzrx.phone.phone import Phone
+from jzrx.phone.quality import QualityMonitor
+from jzrx.store import CallSnapshot, StateObservable
+from jzrx.store.selectors import duration
+from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState, MediaState
+
+__all__ = ["JambonzCall"]
+
+
+class JambonzCall:
+    """A call; mirrors the documented `JambonzCall`. `client.call(...)` and the event `incoming` give one.
+
+    Its state is `snapshot`; the properties read it, from any thread, also after the call has ended. Actions start at
+    once and may be awaited (see `jzrx.Action`). Misuse raises at once: CallError in the wrong state, ValueError for a
+    bad argument, ConnectionError without a connection.
+    """
+
+    def __init__(self, phone: Phone, call_id: str, snapshot: StateObservable[CallSnapshot]) -> None:
+        self._phone = phone
+        self._control = phone.control
+        self._id = call_id
+        self._snapshot = snapshot
+        self._headers = phone.remote_headers(call_id)
+        media = phone.any_line().media
+        self._media = media
+        self._audio = CallAudio(lambda: media.session(call_id), media.opened(call_id))
+        self._monitor: QualityMonitor | None = None
+        self.emitter = Emitter("a call", CALL_EVENTS)
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> StateObservable[CallSnapshot]:
+        """The state of the call, observable. It completes at the end of the call, and keeps the last value."""
+        return self._snapshot
+
+    @property
+    def id(self) -> str:
+        """The unique id of the call."""
+        return self._id
+
+    @property
+    def state(self) -> CallState:
+        """The state of the call."""
+        return self._snapshot.value.state
+
+    @property
+    def direction(self) -> CallDirection:
+        """Who made the call."""
+        return self._snapshot.value.direction
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether silence is sent instead of everything."""
+        return self._snapshot.value.is_muted
+
+    @property
+    def is_held(self) -> bool:
+        """Whether we hold the other side, which has confirmed it."""
+        return self._snapshot.value.is_held
+
+    @property
+    def is_remotely_held(self) -> bool:
+        """Whether the other side holds us."""
+        return self._snapshot.value.is_remotely_held
+
+    @property
+    def duration(self) -> int:
+        """Whole seconds since the answer: 0 before it, frozen at the end. Nothing is emitted as it grows."""
+        return duration(self._snapshot.value, self._phone.any_line().now)
+
+    @property
+    def remote_identity(self) -> str:
+        """Who is at the other end: the display name, else `sip:user@host`; of a call made here, who was dialled."""
+        return self._snapshot.value.remote_identity
+
+    @property
+    def remote_uri(self) -> str:
+        """The SIP URI of the other end."""
+        return self._snapshot.value.remote_uri
+
+    @property
+    def remote_display_name(self) -> str | None:
+        """The display name of the other end, if it has told one."""
+        return self._snapshot.value.remote_display_name
+
+    @property
+    def remote_headers(self) -> RemoteHeaders:
+        """The headers of the other side's INVITE, 18x, 2xx and BYE: read-only, names in any case, the latest counts."""
+        return self._headers
+
+    @property
+    def audio(self) -> CallAudio:
+        """What the call sends and hears."""
+        return self._audio
+
+    # --- beginning and end ------------------------------------------------------------------------------------------
+
+    def answer(self, options: AnswerOptions | Mapping[str, Any] | None = None, /, **fields: Any) -> Action[None]:
+        """Answer an incoming call. Done when the other side has acknowledged; CallError if the call ended before.
+
+        The options are those of `AnswerOptions`.
+        """
+        given = resolve_options(AnswerOptions, options, fields)
+        return self._control.answer(self._snapshot.value, given, hold_current=False)
+
+    def hangup(
+        self, code: int = 486, *, reason: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Action[None]:
+        """End the call in any state; it shows `ended`, and its media stops, before this returns.
+
+        The protocol finishes behind it: CANCEL for a call that is not answered, `code` (300 to 699) for one that rings
+        here, else BYE. The action is done when that is over, at most 32 s later; it never fails.
+        """
+        return self._control.hang_up(self._snapshot.value, code, reason, headers)
+
+    async def answered(self) -> None:
+        """Return when the call is answered; CallError, with the code, if it ends before."""
+        call = await self._snapshot.wait(lambda call: call.answered_at is not None or call.state is CallState.ENDED)
+        if call.answered_at is None:
+            raise _ended(call)
+
+    async def finished(self) -> CallEndCause:
+        """Return when the call has ended: why."""
+        call = await self._snapshot.wait(lambda call: call.end_cause is not None)
+        assert call.end_cause is not None
+        return call.end_cause
+
+    async def media_ready(self) -> None:
+        """Return when audio flows (ICE and DTLS are up); CallError if the call ends, or that fails, before."""
+        settled = (MediaState.CONNECTED, MediaState.FAILED)
+        call = await self._snapshot.wait(lambda call: call.media in settled or _over(call))
+        if call.media is not MediaState.CONNECTED:
+            raise _ended(call) if _over(call) else CallError("the call has no audio: ICE or DTLS failed", 408)
+
+    # --- in the call ------------------------------------------------------------------------------------------------
+
+    def hold(self) -> Action[None]:
+        """Put the other side on hold. Done when it has confirmed (2xx), at once if it is on hold already.
+
+        CallError with the code if it refuses; the call is then as it was.
+        """
+        return self._control.hold(self._snapshot.value, True)
+
+    def unhold(self) -> Action[None]:
+        """Take the hold back; like `hold`."""
+        return self._control.hold(self._snapshot.value, False)
+
+    def toggle_hold(self) -> Action[None]:
+        """`unhold` if the call is held by us, else `hold`."""
+        return self._control.hold(self._snapshot.value, not self.is_held)
+
+    def mute(self) -> Action[None]:
+        """Send silence instead of everything, from now on; in any state, also before the answer."""
+        return self._control.mute(self._snapshot.value, True)
+
+    def unmute(self) -> Action[None]:
+        """Send sound again."""
+        return self._control.mute(self._snapshot.value, False)
+
+    def toggle_mute(self) -> Action[None]:
+        """`unmute` if the call is muted, else `mute`."""
+        return self._control.mute(self._snapshot.value, not self.is_muted)
+
+    def send_dtmf(
+        self, tones: str, *, duration_ms: int = 100, gap_ms: int = 70, method: str | None = None
+    ) -> Action[None]:
+        """Send tones, one after the other, by SIP INFO (`application/dtmf-relay`).
+
+        `tones` are of `0-9*#A-D` in any case, and `,` for a pause of 2 s. `duration_ms` is 40 to 1300, `gap_ms` 40 to
+        5000. jambonz does not take A to D: it refuses them, or leaves them unanswered. Done with the response to the
+        last tone; CallError if one is refused, or (408) unanswered for 5 s. `method="rtp"` raises CallError where
+        telephone-event (RFC 4733) was not negotiated.
+        """
+        return self._control.send_dtmf(self._snapshot.value, tones, duration_ms, gap_ms, method)
+
+    # --- quality ----------------------------------------------------------------------------------------------------
+
+    def get_stats(self) -> Action[CallQualityStats | None]:
+        """The quality since the call began; None while there is no media."""
+        line = self._phone.any_line()
+        result = Deferred[CallQualityStats | None](loop=line.loop)
+
+        async def measure() -> None:
+            try:
+                result.resolve(await self._measure())
+            except Exception as error:
+                result.reject(error)
+
+        line.run(lambda: self._media.spawn(measure()))
+        return result.action
+
+    def start_quality_monitoring(self, interval_ms: int = 2000) -> None:
+        """Emit `qualityStats` now and every `interval_ms` milliseconds (100 or more), from when there is media.
+
+        `packet_loss` of each is that of its interval. It ends with the call, or by `stop_quality_monitoring`.
+        """
+        if isinstance(interval_ms, bool) or not isinstance(interval_ms, int) or interval_ms < 100:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"interval_ms must be a whole number of milliseconds from 100, not {interval_ms!r}")
+        if self.state is CallState.ENDED:
+            raise CallError("start_quality_monitoring(): the call has ended")
+        line = self._phone.any_line()
+
+        def report(stats: CallQualityStats) -> None:
+            line.emit(StatsSampled(at=line.now, call_id=self._id, stats=stats))
+
+        def start() -> None:
+            if self.state is not CallState.ENDED:
+                self._stop_monitor()
+                self._monitor = QualityMonitor(self._measure, report, interval_ms / 1000, line.scheduler)
+                self._snapshot.subscribe(on_completed=self._stop_monitor)
+
+        line.run(start)
+
+    def stop_quality_monitoring(self) -> None:
+        """Take no more samples; if there are none, nothing happens."""
+        self._phone.any_line().run(self._stop_monitor)
+
+    def _stop_monitor(self) -> None:
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None:
+            monitor.stop()
+
+    async def _measure(self) -> CallQualityStats | None:
+        session = self._media.session(self._id)
+        return None if session is None else await session.stats()
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def on(self, event: str, handler: Handler) -> DisposableBase:
+        """Call `handler` on each `event` until the result is disposed.
+
+        accepted, progress, ended and failed (`CallEndCause`), stateChanged (`CallState`), hold, mute and remoteHold
+        (`bool`), dtmf (`str`), qualityStats (`CallQualityStats`); the snake_case spelling will do. Exactly one of ended
+        and failed comes, when the call has left `client.calls`. ValueError for any other name.
+        """
+        return self.emitter.on(event, handler)
+
+    def once(self, event: str, handler: Handler) -> DisposableBase:
+        """Call `handler` on the next `event` only."""
+        return self.emitter.once(event, handler)
+
+    def off(self, event: str, handler: Handler) -> None:
+        """Stop calling `handler` on `event`."""
+        self.emitter.off(event, handler)
+
+    def __repr__(self) -> str:
+        call = self._snapshot.value
+        return f"<JambonzCall {call.id} {call.direction} {call.remote_identity!r} {call.state}>"
+
+
+def _over(call: CallSnapshot) -> bool:
+    return call.state is CallState.ENDED
+
+
+def _ended(call: CallSnapshot) -> CallError:
+    cause = call.end_cause
+    if cause is None:
+        return CallError("the call has ended")
+    return CallError(
+        f"the call to {call.remote_identity} failed: {cause.code} {cause.reason}", cause.code, cause.reason
+    )

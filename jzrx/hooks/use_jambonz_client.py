@@ -1,0 +1,117 @@
+"""`use_jambonz_client`: one account, connected and disconnected as often as wanted."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from attrs import frozen
+
+from jzrx.action import Action, Deferred
+from jzrx.client import JambonzClient
+from jzrx.errors import JambonzError
+from jzrx.options import JambonzClientOptions, resolve_options
+from jzrx.store import StateCell, StateObservable, StateView
+from jzrx.types import ClientState
+
+__all__ = ["UseJambonzClient", "UseJambonzClientSnapshot", "use_jambonz_client"]
+
+
+@frozen(kw_only=True)
+class UseJambonzClientSnapshot:
+    """All fields of the hook at one moment."""
+
+    client: JambonzClient | None = None
+    state: ClientState = ClientState.DISCONNECTED
+    is_registered: bool = False
+    is_connecting: bool = False
+    error: str | None = None
+
+
+_NO_CLIENT: StateObservable[UseJambonzClientSnapshot] = StateCell(UseJambonzClientSnapshot())
+
+
+class UseJambonzClient:
+    """A client as observable state; mirrors what the documented `useJambonzClient` returns.
+
+    `client` is None before `connect()`, after `disconnect()` and after a failure; each `connect()` makes a new one.
+    `state` and `error` outlive it: `error` is the last one's message, until the next `connect()`. As a context manager
+    it is disposed at the end; entering does not connect.
+    """
+
+    def __init__(self, options: JambonzClientOptions) -> None:
+        self._options = options
+        self._latest = StateCell[JambonzClient | None](None)
+        self._view = StateView(self._latest.follow(_state_of))
+        self._disposed = False
+        self.snapshot: StateObservable[UseJambonzClientSnapshot] = self._view
+        self.client: StateObservable[JambonzClient | None] = self._view.select(lambda now: now.client)
+        self.state: StateObservable[ClientState] = self._view.select(lambda now: now.state)
+        self.is_registered: StateObservable[bool] = self._view.select(lambda now: now.is_registered)
+        self.is_connecting: StateObservable[bool] = self._view.select(lambda now: now.is_connecting)
+        self.error: StateObservable[str | None] = self._view.select(lambda now: now.error)
+
+    def connect(self) -> Action[None]:
+        """Make a client and connect it; see `JambonzClient.connect` for what it raises."""
+        if self._disposed:
+            raise JambonzError("this use_jambonz_client was disposed; make another one")
+        client = JambonzClient(self._options)
+        return client.replace(self._latest.value, started=lambda: self._latest.set(client))
+
+    def disconnect(self) -> Action[None]:
+        """Disconnect the client; see `JambonzClient.disconnect`. Without one nothing happens."""
+        if self._disposed:
+            raise JambonzError("this use_jambonz_client was disposed; make another one")
+        return self._disconnect()
+
+    def dispose(self) -> None:
+        """Disconnect, and complete all observables. A second time nothing happens."""
+        if not self._disposed:
+            self._disposed = True
+            self._disconnect()
+            self._view.dispose()
+
+    def _disconnect(self) -> Action[None]:
+        latest = self._latest.value
+        return Deferred[None].resolved(None) if latest is None else latest.disconnect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._disconnect()
+        self.dispose()
+
+
+def _state_of(client: JambonzClient | None) -> StateObservable[UseJambonzClientSnapshot]:
+    if client is None:
+        return _NO_CLIENT
+    return client.snapshot.select(
+        lambda now: UseJambonzClientSnapshot(
+            client=None if now.state in (ClientState.DISCONNECTED, ClientState.ERROR) else client,
+            state=now.state,
+            is_registered=now.is_registered,
+            is_connecting=now.state in (ClientState.CONNECTING, ClientState.RECONNECTING),
+            error=now.error,
+        )
+    )
+
+
+def use_jambonz_client(
+    options: JambonzClientOptions | Mapping[str, Any] | None = None, /, **fields: Any
+) -> UseJambonzClient:
+    """The hook for one account; mirrors the documented `useJambonzClient`. It needs no event loop, nor does it connect.
+
+    `options` are `JambonzClientOptions` or a mapping of their names; keywords override. TypeError for an unknown name,
+    ValueError for a missing or bad value.
+    """
+    return UseJambonzClient(resolve_options(JambonzClientOptions, options, fields))

@@ -1,0 +1,275 @@
+"""What is done with calls: checked against the snapshot where it is asked, then handed to the line, in order."""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from jzrx import commands
+from jzrx.action import Action, Deferred
+from jzrx.errors import CallError, JambonzError
+from jzrx.events import CallCreated, CallEnded, CallReleased, MuteChanged
+from jzrx.headers import checked_headers
+from jzrx.options import AnswerOptions, Audio, JambonzCallOptions
+from jzrx.phone.line import Line, Settled
+from jzrx.ports import AudioSource, MediaConfig
+from jzrx.store import CallSnapshot
+from jzrx.store.selectors import current_call, is_open
+from jzrx.types import CallDirection, CallEndCause, CallState, Headers
+
+if TYPE_CHECKING:
+    from jzrx.call import JambonzCall
+    from jzrx.phone.phone import Phone
+
+__all__ = ["CallControl"]
+
+CANCELLED = CallEndCause(487, "Request Terminated", "local")
+"""The end of a call that was hung up before anything was sent."""
+
+_TONES = re.compile(r"[0-9*#A-Da-d,]+")
+
+_log = logging.getLogger("jzrx")
+
+
+class CallControl:
+    """The operations on the calls of one client. A call is named by its snapshot, against which they are checked."""
+
+    def __init__(self, phone: "Phone") -> None:
+        self._phone = phone
+        self._undialed: dict[str, tuple[commands.Dial, Settled]] = {}
+
+    # --- beginning --------------------------------------------------------------------------------------------------
+
+    def dial(
+        self,
+        target: str,
+        identity: str,
+        options: JambonzCallOptions,
+        more_headers: Mapping[str, str],
+        *,
+        hold_current: bool,
+    ) -> "tuple[JambonzCall, Action[JambonzCall]]":
+        """A new call, idle; it is dialled on the loop's next turn, or after the current call is on hold.
+
+        Returns it, and the action that is done when it is answered.
+        """
+        line = self._phone.open_line()
+        call_id = self._phone.parts.ids.token()
+        command = commands.Dial(
+            call_id=call_id,
+            target=target,
+            headers=_merged(options.headers or {}, more_headers),
+            no_answer_timeout=options.no_answer_timeout,
+        )
+        config = self._config(options)
+        idle = CallSnapshot(
+            id=call_id,
+            direction=CallDirection.OUTBOUND,
+            state=CallState.IDLE,
+            remote_identity=identity,
+            remote_uri=target,
+            created_at=line.now,
+        )
+        call = self._phone.call(call_id, idle)
+        answered = Deferred["JambonzCall"](loop=line.loop)
+        settled = self._phone.settling(answered, "call", call_id, shown=False)
+
+        def begin() -> None:
+            current = current_call(self._phone.snapshot) if hold_current else None
+            self._undialed[call_id] = (command, lambda _, error: settled(call, error))
+            line.emit(CallCreated(at=idle.created_at, call_id=call_id, remote_identity=identity, remote_uri=target))
+            try:
+                line.media.open(call_id, config, muted=False)
+            except Exception as error:
+                _log.exception("the media of call %s could not be made", call_id)
+                self._end_undialed(call_id, CallEndCause(500, f"No media: {error}", "local"))
+                return
+            if current is not None and current.state is CallState.CONNECTED:
+                self._hold_first(line, current.id, lambda: self._dial(call_id), self._refuser(call_id))
+            else:
+                line.loop.call_soon(self._dial, call_id)
+
+        line.run(begin)
+        return call, answered.action
+
+    def _dial(self, call_id: str) -> None:
+        if call_id not in self._undialed:
+            return  # hung up meanwhile
+        line = self._phone.line
+        if line is None or not is_open(self._phone.snapshot):
+            self._end_undialed(call_id, CallEndCause(503, "The connection was lost", "system"))
+            return
+        command, settled = self._undialed.pop(call_id)
+        line.ask(command, settled)
+
+    def _refuser(self, call_id: str) -> Callable[[JambonzError], None]:
+        def refuse(error: JambonzError) -> None:
+            code = error.code if isinstance(error, CallError) else None
+            self._end_undialed(call_id, CallEndCause(code or 500, f"the current call: {error}", "local"))
+
+        return refuse
+
+    def _end_undialed(self, call_id: str, cause: CallEndCause) -> None:
+        """End a call of which the signalling knows nothing yet."""
+        line = self._phone.line
+        _, settled = self._undialed.pop(call_id)
+        if line is not None:
+            line.emit(CallEnded(at=line.now, call_id=call_id, cause=cause))
+            line.emit(CallReleased(at=line.now, call_id=call_id, cause=cause, was_answered=False))
+            line.media.release(call_id)
+        settled(None, CallError(f"call failed: {cause.code} {cause.reason}", cause.code, cause.reason))
+
+    def drop_undialed(self) -> None:
+        """The line is left: what was not dialled yet will not be."""
+        for call_id in list(self._undialed):
+            self._end_undialed(call_id, CANCELLED)
+
+    def answer(self, call: CallSnapshot, options: AnswerOptions, *, hold_current: bool) -> Action[None]:
+        """Answer a call that rings here, after the current one is on hold."""
+        _check_live(call, "answer")
+        call_id = call.id
+        if call.direction is CallDirection.OUTBOUND:
+            raise CallError("answer() is for incoming calls; this one was made here, the other side answers it")
+        if call.state is not CallState.RINGING:
+            raise CallError("answer(): this call is answered already")
+        line = self._phone.open_line()
+        config = self._config(options)
+        command = commands.Answer(call_id=call_id, headers=tuple((options.headers or {}).items()))
+        answered = Deferred[None](loop=line.loop)
+        settled = self._phone.settling(answered, "answer", call_id)
+
+        def proceed() -> None:
+            if line.media.session(call_id) is None and call_id in self._phone.snapshot.calls:
+                line.media.open(call_id, config, muted=self._phone.snapshot.calls[call_id].is_muted)
+            line.ask(command, settled)
+
+        def begin() -> None:
+            current = current_call(self._phone.snapshot) if hold_current else None
+            if current is not None and current.state is CallState.CONNECTED:
+                self._hold_first(line, current.id, proceed, lambda error: settled(None, error))
+            else:
+                proceed()
+
+        line.run(begin)
+        return answered.action
+
+    def _hold_first(
+        self, line: Line, call_id: str, proceed: Callable[[], None], refuse: Callable[[JambonzError], None]
+    ) -> None:
+        """Hold a call, and go on when that is confirmed, or when the call is over."""
+
+        def held(_: Any, error: JambonzError | None) -> None:
+            call = self._phone.snapshot.calls.get(call_id)
+            if error is None or call is None or call.state is CallState.ENDED:
+                proceed()
+            else:
+                refuse(error)
+
+        line.ask(commands.Hold(call_id=call_id), held)
+
+    # --- ending -----------------------------------------------------------------------------------------------------
+
+    def hang_up(
+        self, call: CallSnapshot, code: int, reason: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Action[None]:
+        """End a call in any state; one that is over already is no mistake."""
+        call_id = call.id
+        if isinstance(code, bool) or not isinstance(code, int) or not 300 <= code <= 699:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"code must be a SIP status from 300 to 699, such as 486 (busy), not {code!r}")
+        if reason is not None and any(character in reason for character in "\r\n\0"):
+            raise ValueError("reason must not contain CR, LF or NUL")
+        command = commands.HangUp(call_id=call_id, code=code, reason=reason, headers=checked_headers(headers or {}))
+        line = self._phone.line
+        if line is None or line.left.done:
+            return Deferred[None].resolved(None)
+        ended = Deferred[None](loop=line.loop)
+
+        def end() -> None:
+            if call_id in self._undialed:
+                self._end_undialed(call_id, CANCELLED)
+                ended.resolve(None)
+            else:
+                line.ask(command, lambda _value, _error: ended.resolve(None))
+
+        line.run(end)
+        return ended.action
+
+    # --- in the call ------------------------------------------------------------------------------------------------
+
+    def hold(self, call: CallSnapshot, held: bool) -> Action[None]:
+        """Hold or unhold; done when confirmed, or at once if it is so already."""
+        name = "hold" if held else "unhold"
+        _check_answered(call, name)
+        command = commands.Hold(call_id=call.id) if held else commands.Unhold(call_id=call.id)
+        return self._phone.ask(name, command, call_id=call.id)
+
+    def mute(self, call: CallSnapshot, muted: bool) -> Action[None]:
+        """Send silence, or sound again; in any state, even before there is media."""
+        _check_live(call, "mute" if muted else "unmute")
+        line = self._phone.any_line()
+        done = Deferred[None](loop=line.loop)
+
+        def change() -> None:
+            now = self._phone.snapshot.calls.get(call.id)
+            if now is not None and now.is_muted != muted:
+                session = line.media.session(call.id)
+                if session is not None:
+                    session.set_muted(muted)
+                line.emit(MuteChanged(at=line.now, call_id=call.id, muted=muted))
+            done.resolve(None)
+
+        line.run(change)
+        return done.action
+
+    def send_dtmf(
+        self, call: CallSnapshot, tones: str, duration_ms: int, gap_ms: int, method: str | None
+    ) -> Action[None]:
+        """Send tones by INFO, one after the other."""
+        if not isinstance(tones, str) or not _TONES.fullmatch(tones):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"tones must be of 0-9, *, #, A-D and , (a pause of 2 s), not {tones!r}")
+        _check_range("duration_ms", duration_ms, 40, 1300)
+        _check_range("gap_ms", gap_ms, 40, 5000)
+        if method not in (None, "rtp", "info"):
+            raise ValueError(f"method must be 'rtp', 'info' or None, not {method!r}")
+        _check_answered(call, "send_dtmf")
+        if method == "rtp":
+            raise CallError("send_dtmf(): this call has no telephone-event (RFC 4733); use method='info', or none")
+        command = commands.SendDtmfInfo(call_id=call.id, tones=tones.upper(), duration_ms=duration_ms, gap_ms=gap_ms)
+        return self._phone.ask("send_dtmf", command, call_id=call.id)
+
+    def _config(self, options: AnswerOptions) -> MediaConfig:
+        ours = self._phone.options
+        servers = options.ice_servers
+        return MediaConfig(
+            ice_servers=ours.ice_servers if servers is None else servers,
+            preferred_codecs=tuple(options.preferred_codecs),
+            loopback=ours.is_loopback,
+            source=_source(options.audio if options.audio is not None else ours.audio),
+            speaker=ours.speaker,
+        )
+
+
+def _source(audio: Audio | None) -> AudioSource | None:
+    return cast(AudioSource | None, audio() if callable(audio) and not hasattr(audio, "open") else audio)
+
+
+def _merged(headers: Mapping[str, str], ours: Mapping[str, str]) -> Headers:
+    """The user's headers and ours; of the same name, ours."""
+    taken = {name.lower() for name in ours}
+    return (*((name, value) for name, value in headers.items() if name.lower() not in taken), *ours.items())
+
+
+def _check_live(call: CallSnapshot, action: str) -> None:
+    if call.state is CallState.ENDED:
+        raise CallError(f"{action}(): the call has ended")
+
+
+def _check_answered(call: CallSnapshot, action: str) -> None:
+    _check_live(call, action)
+    if call.state not in (CallState.CONNECTED, CallState.HELD):
+        raise CallError(f"{action}(): the call is not answered yet (its state is {call.state})")
+
+
+def _check_range(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number of milliseconds from {low} to {high}, not {value!r}")

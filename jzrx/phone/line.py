@@ -1,0 +1,216 @@
+"""One connection of a client: from `connect()` until nothing of it runs any more."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import reactivex
+from attrs import field, frozen
+from reactivex import Observable
+from reactivex.abc import SchedulerBase
+from reactivex.subject import Subject
+
+from jzrx import errors
+from jzrx.action import Action, Deferred
+from jzrx.commands import Command, Connect, Disconnect
+from jzrx.errors import JambonzError
+from jzrx.events import ConnectFailed, ConnectStarted, Disconnected, Event, RegistrationFailed
+from jzrx.options import JambonzClientOptions
+from jzrx.phone.deadline import MediaDeadline
+from jzrx.phone.media import CallMedia
+from jzrx.ports import MediaEngine
+from jzrx.sip.config import AgentConfig, make_contact
+from jzrx.sip.engine import Engine, LoopScheduler, RandomIds, Transport
+from jzrx.sip.machine import Ids, Settle
+from jzrx.sip.transport import WebSocketTransport
+
+__all__ = ["Line", "Parts", "Settled"]
+
+Settled = Callable[[Any, JambonzError | None], None]
+"""What to do when something that was asked is done: its value, or its error."""
+
+NO_MEDIA = "No media path"
+"""The reason that a call shows which was ended for want of one."""
+
+_CLOSE_TIMEOUT = 1.0  # seconds that the media of a connection may take to close
+
+_log = logging.getLogger("jzrx")
+
+
+def _websocket(options: JambonzClientOptions) -> Transport:
+    return WebSocketTransport(options.server, options.ssl)
+
+
+def _media_engine() -> MediaEngine:
+    from jzrx.media.engine import MediaEngine  # late: aiortc takes longer to load than all the rest
+
+    return MediaEngine.shared()
+
+
+@frozen(kw_only=True)
+class Parts:
+    """What a client is made of besides its options: where time, chance and the network come from."""
+
+    ids: Ids = field(factory=RandomIds)
+    scheduler: Callable[[asyncio.AbstractEventLoop], SchedulerBase] = LoopScheduler
+    transport: Callable[[JambonzClientOptions], Transport] = _websocket
+
+
+class Line:
+    """One connection: the SIP engine, the media of its calls, and the actions that wait for them.
+
+    Made on the loop it runs on. `abandoned` is called when that loop ends before the line, `release` at the very end.
+    """
+
+    def __init__(
+        self,
+        options: JambonzClientOptions,
+        parts: Parts,
+        loop: asyncio.AbstractEventLoop,
+        release: Callable[[], None],
+        abandoned: Callable[[], None],
+    ) -> None:
+        self.loop = loop
+        self.scheduler = parts.scheduler(loop)
+        self.media = CallMedia(lambda: options.media or _media_engine(), lambda: self.now)
+        self._options = options
+        self._engine = Engine(
+            AgentConfig(
+                contact=make_contact(parts.ids),
+                realm=options.domain,
+                username=options.username,
+                password=options.password,
+                transport="WSS" if options.is_secure else "WS",
+                display_name=options.display_name,
+                user_agent=options.user_agent,
+                auto_register=options.auto_register,
+                register_expires=options.register_expires,
+                register_headers=tuple((options.register_headers or {}).items()),
+                connect_timeout=options.connect_timeout,
+                reconnect=options.reconnect,
+                digest_algorithms=options.digest_algorithms,
+            ),
+            server=options.server,
+            transport=parts.transport(options),
+            scheduler=self.scheduler,
+            ids=parts.ids,
+            perform_media=self.media.perform,
+            settle=self._settle,
+        )
+        self.media.results = self._engine
+        self._own = Subject[Event]()
+        self._tokens = itertools.count(1)
+        self._waiting: dict[int, Settled] = {}
+        self._over = asyncio.Event()
+        self._left = Deferred[None](loop=loop)
+        self.is_leaving = False
+        self._release = release
+        self._abandoned = abandoned
+        self._keeper: asyncio.Task[None] | None = None
+        # Signalling, media and this line: every fact arrives here, and goes from here to the store.
+        self.events: Observable[Event] = reactivex.merge(self._engine.events, self.media.events, self._own)
+        self._deadline = MediaDeadline(self.scheduler, lambda call_id: self._engine.media_failed(call_id, NO_MEDIA))
+
+    @property
+    def now(self) -> float:
+        """Seconds of the clock that stamps all events."""
+        return self._engine.now
+
+    @property
+    def left(self) -> Action[None]:
+        """Done when nothing of this line runs any more."""
+        return self._left.action
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was left or has failed: another line may begin."""
+        return self.is_leaving or self._over.is_set()
+
+    def run(self, step: Callable[[], None]) -> None:
+        """Run `step` on the loop of this line: now where we are on it, else in the order of the calls."""
+        try:
+            here = asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            here = False
+        if here or self.loop.is_closed():  # on a closed one nothing runs that `step` could disturb
+            step()
+        else:
+            self.loop.call_soon_threadsafe(step)
+
+    def connect(self, after: Action[None] | None, settled: Settled) -> None:
+        """Open the connection, as soon as `after`, the end of the one before, is done."""
+        wait = after is not None and not after.done
+        if wait:  # the state is to be `connecting` at once; the engine says so again when it begins
+            self._own.on_next(ConnectStarted(at=self.now, server=self._options.server))
+        self._keeper = self.loop.create_task(self._keep(after if wait else None, settled), name="jzrx-line")
+        self._engine.events.subscribe(self._watch)
+        self.events.subscribe(self._deadline.watch)
+        if not wait:
+            self.ask(Connect(), settled)
+
+    def ask(self, command: Command, settled: Settled) -> None:
+        """Hand a command to the signalling. On the loop only."""
+        token = next(self._tokens)
+        self._waiting[token] = settled
+        self._engine.ask(command, token)
+
+    def emit(self, event: Event) -> None:
+        """A fact that this side made."""
+        self._own.on_next(event)
+
+    def leave(self) -> None:
+        """Hang up, unregister and close; `left` is done in the end. On the loop only."""
+        if self.is_leaving:
+            return
+        failed = self._over.is_set()
+        self.is_leaving = True
+        if failed:
+            self._own.on_next(Disconnected(at=self.now, was_open=False))
+        else:
+            self.ask(Disconnect(), lambda _value, _error: self._over.set())
+
+    def _watch(self, event: Event) -> None:
+        """A final failure ends the line, as `leave` does."""
+        if isinstance(event, ConnectFailed) or (isinstance(event, RegistrationFailed) and event.final):
+            self._over.set()
+
+    def _settle(self, settle: Settle) -> None:
+        self._waiting.pop(settle.token)(settle.value, settle.error)
+
+    async def _keep(self, after: Action[None] | None, settled: Settled) -> None:
+        """Be there as long as the line is, so that a loop that ends cannot forget it."""
+        try:
+            if after is not None:
+                await after
+                if not self.is_leaving:
+                    self.ask(Connect(), settled)
+            await self._over.wait()
+        except asyncio.CancelledError:
+            self._abandon()
+            raise
+        finally:
+            self._deadline.close()
+            self._engine.close()
+            try:
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self.media.close()
+            except TimeoutError:
+                _log.warning("the media of a connection did not close within %s s", _CLOSE_TIMEOUT)
+            for settled_late in list(self._waiting.values()):
+                settled_late(None, errors.ConnectionError("the connection has ended"))
+            self._left.resolve(None)
+            self._release()
+
+    def _abandon(self) -> None:
+        """The loop ends, or somebody cancelled all of its tasks, without `disconnect()`."""
+        if self.is_ending:
+            return
+        _log.warning(
+            "the event loop ended while %s was connected to %s; disconnect() would have unregistered it",
+            self._options.username,
+            self._options.server,
+        )
+        self._abandoned()
+        self.leave()

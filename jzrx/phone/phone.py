@@ -1,0 +1,234 @@
+"""One client's parts: the store, the line that is connected now, and the calls. Commands go down, events come up.
+
+commands ──> line (signalling, media) ──> events, an Rx stream ──> store.dispatch ──> snapshots ──> named events
+"""
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from reactivex import Observable, operators
+from reactivex.subject import Subject
+
+from jzrx import errors
+from jzrx.action import Action, Deferred
+from jzrx.commands import Command
+from jzrx.errors import CallError, JambonzError
+from jzrx.events import ActionFailed, CallAnswered, CallEnded, CallProgressed, CallReceived, CallReleased, Event
+from jzrx.headers import RemoteHeaders
+from jzrx.options import JambonzClientOptions
+from jzrx.phone.background import loop_for_client
+from jzrx.phone.control import CallControl
+from jzrx.phone.emitter import Emitter
+from jzrx.phone.line import Line, Parts
+from jzrx.phone.named import CLIENT_EVENTS, named
+from jzrx.store import CallSnapshot, ClientSnapshot, StateObservable, Store
+from jzrx.store.lock import LOCK
+from jzrx.store.selectors import is_open
+from jzrx.types import CallState
+
+if TYPE_CHECKING:
+    from jzrx.call import JambonzCall
+
+__all__ = ["Phone"]
+
+_log = logging.getLogger("jzrx")
+
+
+class Phone:
+    """What a `JambonzClient` and its calls have in common. `make_call` makes the object for a call's id."""
+
+    def __init__(
+        self,
+        options: JambonzClientOptions,
+        parts: Parts,
+        make_call: "Callable[[Phone, str, StateObservable[CallSnapshot]], JambonzCall]",
+    ) -> None:
+        self.options = options
+        self.parts = parts
+        self.store = Store()
+        self.emitter = Emitter("the client", CLIENT_EVENTS)
+        self.line: Line | None = None
+        self._make_call = make_call
+        self._calls: dict[str, JambonzCall] = {}
+        self.control = CallControl(self)
+        self._headers: dict[str, RemoteHeaders] = {}
+        self._before = self.snapshot
+        self._pid = os.getpid()
+        # Only the line that is connected now is heard: what an old one still says concerns nobody.
+        self._lines = Subject[Observable[Event]]()
+        self._lines.pipe(operators.switch_latest()).subscribe(self._take)
+        self._announcing = self.store.events.subscribe(self._announce)
+
+    @property
+    def snapshot(self) -> ClientSnapshot:
+        """The client and all its calls now."""
+        return self.store.snapshot.value
+
+    # --- the connection ---------------------------------------------------------------------------------------------
+
+    def connect(
+        self, *, background: bool, after: Action[None] | None, started: Callable[[], None] | None = None
+    ) -> Action[None]:
+        """Open a new line. `after`: the end of one that must be over before this one registers."""
+        self.refuse_second_line()
+        loop, release = loop_for_client(in_background=background)
+
+        def cancel() -> None:
+            self.disconnect()
+
+        action = Deferred[None](on_cancel=cancel, loop=loop)
+        if after is None and self.line is not None and self.line.is_leaving:
+            after = self.line.left
+
+        def settled(_: Any, error: JambonzError | None) -> None:
+            if error is None:
+                action.resolve(None)
+            else:
+                _log.warning("connect() failed: %s", error)
+                action.reject(error)
+
+        def start() -> None:
+            self.line = line = Line(self.options, self.parts, loop, release, self._announcing.dispose)
+            self._lines.on_next(line.events)
+            line.connect(after, settled)
+            if started is not None:
+                started()
+
+        _run_and_wait(loop, start)
+        return action.action
+
+    def refuse_second_line(self) -> None:
+        """One connection at a time."""
+        self.refuse_fork()
+        if self.line is not None and not self.line.is_ending:
+            raise errors.ConnectionError("Already connected. Call disconnect() first, or make another client.")
+
+    def disconnect(self) -> Action[None]:
+        """Leave the line that there is."""
+        line = self.line
+        if line is None:
+            return Deferred[None].resolved(None)
+
+        def leave() -> None:
+            self.control.drop_undialed()
+            line.leave()
+
+        line.run(leave)
+        return line.left
+
+    def open_line(self) -> Line:
+        """The line, if requests can be sent; raises ConnectionError otherwise."""
+        self.refuse_fork()
+        line, snapshot = self.line, self.snapshot
+        if line is None or not is_open(snapshot):
+            advice = "call connect() first" if line is None or line.is_ending else "wait for the state registered"
+            raise errors.ConnectionError(f"Not connected (the state is {snapshot.state}): {advice}.")
+        return line
+
+    def any_line(self) -> Line:
+        """The line that has the calls, in whatever state it is."""
+        if self.line is None:
+            raise errors.ConnectionError("Not connected: call connect() first.")
+        return self.line
+
+    def refuse_fork(self) -> None:
+        """Threads and sockets do not survive a fork."""
+        if os.getpid() != self._pid:
+            raise JambonzError("this client was made before a fork: make another one in the child process")
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def ask(self, name: str, command: Command, *, call_id: str | None = None, shown: bool = True) -> Action[Any]:
+        """Hand a command to the line; the action is done when the other side has confirmed it."""
+        line = self.open_line()
+        action = Deferred[Any](loop=line.loop)
+        line.run(lambda: line.ask(command, self.settling(action, name, call_id, shown=shown)))
+        return action.action
+
+    def settling(
+        self, action: Deferred[Any], name: str, call_id: str | None = None, *, shown: bool = True
+    ) -> Callable[[Any, JambonzError | None], None]:
+        """What settles `action`. A failure is logged, and shown by ActionFailed unless another event shows it."""
+
+        def settled(value: Any, error: JambonzError | None) -> None:
+            if error is None:
+                action.resolve(value)
+                return
+            _log.warning("%s() failed: %s", name, error)
+            # What failed because the call is over is shown by its end.
+            call = None if call_id is None else self.snapshot.calls.get(call_id)
+            over = call_id is not None and (call is None or call.state is CallState.ENDED)
+            if shown and not over and self.line is not None:
+                code, reason = (error.code, error.reason) if isinstance(error, CallError) else (None, None)
+                self.line.emit(
+                    ActionFailed(
+                        at=self.line.now, action=name, message=str(error), code=code, reason=reason, call_id=call_id
+                    )
+                )
+            action.reject(error)
+
+        return settled
+
+    # --- the calls --------------------------------------------------------------------------------------------------
+
+    def call(self, call_id: str, initial: CallSnapshot | None = None) -> "JambonzCall":
+        """The object of a call: the same one each time, until the call is over. KeyError if there is no such call.
+
+        `initial` is the state of a call that is only about to begin.
+        """
+        with LOCK:
+            known = self._calls.get(call_id)
+            if known is None:
+                known = self._calls[call_id] = self._make_call(self, call_id, self.store.select_call(call_id, initial))
+            return known
+
+    def remote_headers(self, call_id: str) -> RemoteHeaders:
+        """What the other side of a call has sent so far, and will send."""
+        return self._headers.setdefault(call_id, RemoteHeaders())
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def _take(self, event: Event) -> None:
+        """Every event of signalling and media, on its way to the store."""
+        if isinstance(event, CallReceived | CallProgressed | CallAnswered | CallEnded) and event.headers:
+            self.remote_headers(event.call_id).receive(event.headers)
+        self.store.dispatch(event)
+
+    def _announce(self, event: Event) -> None:
+        """The named events that follow from one event, after everybody has its snapshot."""
+        before, self._before = self._before, self.snapshot
+        for happened in named(event, before, self._before):
+            if happened.call_id is not None:
+                if happened.call_id in self._calls:  # else nobody can have a handler
+                    self._calls[happened.call_id].emitter.emit(happened.name, *happened.payload)
+            elif happened.name == "incoming":
+                self.emitter.emit("incoming", self.call(*happened.payload))
+            else:
+                self.emitter.emit(happened.name, *happened.payload)
+        if isinstance(event, CallReleased):
+            self._calls.pop(event.call_id, None)
+            self._headers.pop(event.call_id, None)
+
+
+def _run_and_wait(loop: asyncio.AbstractEventLoop, step: Callable[[], None]) -> None:
+    """Run `step` on `loop`: now where it is the running one, else in its thread, and wait for that."""
+    try:
+        if asyncio.get_running_loop() is loop:
+            step()
+            return
+    except RuntimeError:
+        pass
+    done = concurrent.futures.Future[None]()
+
+    def run() -> None:
+        try:
+            done.set_result(step())
+        except BaseException as error:
+            done.set_exception(error)
+
+    loop.call_soon_threadsafe(run)
+    done.result()
