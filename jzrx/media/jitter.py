@@ -173,8 +173,8 @@ class JitterBuffer:
         if sequence in self._missing:
             self._missing.discard(sequence)
             self.counters.late += 1
+            self._insertions += self._depth < self._max
             self._deepen(1)
-            self._insertions += 1
         elif sequence in self._slots or (self._playing and sequence < self._next):
             self.counters.duplicates += 1
         elif sequence < self._floor:

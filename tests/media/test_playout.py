@@ -1,0 +1,197 @@
+"""Playout: 20 ms a tick whatever arrives: packets of other durations, losses, pauses, foreign and corrupt payloads."""
+
+import ctypes
+from array import array
+from collections.abc import Iterator
+from math import pi, sin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jzrx.media import opus
+from jzrx.media.codecs import make_encoder
+from jzrx.media.measure import level, tone_level
+from jzrx.media.playout import Playout
+from jzrx.media.rtp import RtpPacket
+from jzrx.media.sdp import Codec
+
+OPUS = Codec("opus", 48000, 2, 111, "minptime=10;useinbandfec=1")
+PCMU = Codec("PCMU", 8000, 1, 0)
+each = pytest.mark.parametrize("codec", [OPUS, PCMU], ids=["opus", "PCMU"])
+
+
+def packets(codec: Codec, count: int, hz: float = 440, start: int = 0, ssrc: int = 1) -> Iterator[RtpPacket]:
+    encoder = make_encoder(codec)
+    size, step = encoder.rate // 50, 2 * pi * hz / encoder.rate
+    for number in range(start, start + count):
+        frame = array("h", [round(8192 * sin(step * i)) for i in range(number * size, (number + 1) * size)])
+        timestamp = number * encoder.timestamp_step
+        yield RtpPacket(codec.payload_type, number & 0xFFFF, timestamp, ssrc, encoder.encode(frame.tobytes()))
+
+
+def play(playout: Playout, stream: Iterator[RtpPacket], lost: set[int] = frozenset()) -> list[tuple[bytes, bool]]:
+    frames: list[tuple[bytes, bool]] = []
+    for packet in stream:
+        if packet.sequence not in lost:
+            playout.push(packet)
+        frames.append(playout.read())
+    return frames
+
+
+@each
+@pytest.mark.parametrize("rate", [48000, 16000, 8000])
+def test_a_tone_is_heard_at_any_rate_without_gaps(codec: Codec, rate: int):
+    frames = play(Playout([codec], rate=rate), packets(codec, 60))
+    assert {len(data) for data, _ in frames} == {rate // 50 * 2}
+    assert [concealed for _, concealed in frames[:3]] == [True, True, False]
+    assert not any(concealed for _, concealed in frames[2:])
+    assert tone_level(b"".join(data for data, _ in frames[20:]), rate, 440) == pytest.approx(0.25, rel=0.1)
+
+
+@each
+def test_only_lost_packets_are_flagged(codec: Codec):
+    lost = {20, 30, 31, 45}
+    frames = play(Playout([codec]), packets(codec, 80), lost)
+    assert [n for n, (_, concealed) in enumerate(frames) if concealed and n > 2] == [n + 2 for n in sorted(lost)]
+    assert level(b"".join(data for data, _ in frames[60:])) == pytest.approx(0.25 / 2**0.5, rel=0.1)
+    assert level(frames[22][0]) > 0.05
+
+
+@each
+def test_a_pause_becomes_silence_and_sound_comes_back(codec: Codec):
+    playout = Playout([codec])
+    play(playout, packets(codec, 30))
+    pause = [playout.read() for _ in range(50)]
+    assert all(concealed for _, concealed in pause[3:])
+    assert not any(any(data) for data, _ in pause[10:])
+    frames = play(playout, packets(codec, 30, start=30))
+    assert not any(concealed for _, concealed in frames[4:])
+    assert level(frames[-1][0]) > 0.1
+
+
+@pytest.mark.parametrize("duration", [10, 20, 30, 40, 60, 120])
+@pytest.mark.parametrize("name", ["PCMU", "opus"])
+def test_packets_of_any_duration_play_at_the_right_speed(name: str, duration: int):
+    if name == "opus" and duration == 30:
+        pytest.skip("opus has no frame of 30 ms")
+    stream = list(long_packets(name, duration, 3000 // duration))
+    playout = Playout([OPUS, PCMU])
+    heard: list[tuple[bytes, bool]] = []
+    waiting = iter(enumerate(stream))
+    number, packet = next(waiting)
+    for tick in range(150):
+        while packet and (number + 1) * duration <= (tick + 1) * 20:
+            playout.push(packet)
+            number, packet = next(waiting, (0, None))
+        heard.append(playout.read())
+    assert {len(data) for data, _ in heard} == {1920}
+    assert sum(concealed for _, concealed in heard[25:]) <= 2
+    assert tone_level(b"".join(data for data, _ in heard[50:140]), 48000, 440) == pytest.approx(0.25, rel=0.2)
+
+
+def long_packets(name: str, duration: int, count: int) -> Iterator[RtpPacket]:
+    """A tone in packets of `duration` ms."""
+    rate = 48000 if name == "opus" else 8000
+    size = rate * duration // 1000
+    library = opus._libopus()  # pyright: ignore[reportPrivateUsage]
+    assert library
+    state = ctypes.create_string_buffer(library.opus_encoder_get_size(1))
+    assert library.opus_encoder_init(state, 48000, 1, 2048) == 0
+    buffer = ctypes.create_string_buffer(8000)
+    g711 = make_encoder(PCMU)
+    for number in range(count):
+        samples = [round(8192 * sin(2 * pi * 440 / rate * i)) for i in range(number * size, (number + 1) * size)]
+        pcm = array("h", samples).tobytes()
+        if name == "opus":
+            length = library.opus_encode(state, pcm, size, buffer, 8000)
+            payload = buffer.raw[:length]
+        else:
+            padded = pcm.ljust((len(pcm) + 319) // 320 * 320, b"\0")
+            payload = b"".join(g711.encode(padded[i : i + 320]) for i in range(0, len(padded), 320))[:size]
+        yield RtpPacket(111 if name == "opus" else 0, number, number * size, 1, payload)
+
+
+def test_what_is_no_audio_of_ours_is_silence_and_no_loss():
+    """Comfort noise (RFC 3389) and payload types that nobody agreed on."""
+    playout = Playout([PCMU])
+    stream = list(packets(PCMU, 60))
+    stream[20:30] = [packet._replace(payload_type=13, payload=b"\x40") for packet in stream[20:30]]
+    stream[40:42] = [packet._replace(payload_type=101, payload=b"\x05\x0a\x00\xa0") for packet in stream[40:42]]
+    frames = play(playout, iter(stream))
+    assert not any(concealed for _, concealed in frames[2:])
+    assert not any(frames[25][0])
+    assert playout.jitter.counters.concealed == playout.jitter.counters.fec == 0
+    assert playout.codec == PCMU
+
+
+def test_the_codec_may_change_within_the_stream():
+    playout = Playout([OPUS, PCMU])
+    switched = [*packets(OPUS, 30), *packets(PCMU, 30, start=30)]
+    frames = play(playout, iter(switched))
+    assert not any(concealed for _, concealed in frames[2:])
+    assert playout.codec == PCMU
+    assert tone_level(b"".join(data for data, _ in frames[40:]), 48000, 440) == pytest.approx(0.25, rel=0.2)
+
+
+def test_a_renegotiation_that_keeps_the_format_keeps_the_sound():
+    playout = Playout([OPUS, PCMU])
+    stream = packets(OPUS, 60)
+    frames = play(playout, (next(stream) for _ in range(30)))
+    playout.set_codecs([OPUS])
+    frames += play(playout, stream)
+    assert not any(concealed for _, concealed in frames[2:])
+    playout.set_codecs([PCMU])
+    assert playout.codec is None
+
+
+def test_corrupt_payloads_are_counted_and_flagged():
+    playout = Playout([OPUS])
+    stream = [
+        packet._replace(payload=b"\xff\xff\xff") if n == 30 else packet for n, packet in enumerate(packets(OPUS, 50))
+    ]
+    frames = play(playout, iter(stream))
+    assert [n for n, (_, concealed) in enumerate(frames) if concealed and n > 2] == [32]
+    assert playout.errors == 1
+
+
+@pytest.mark.parametrize("name", ["PCMU", "opus"])
+def test_skipping_keeps_up_without_decoding(name: str):
+    codec = OPUS if name == "opus" else PCMU
+    playout = Playout([codec])
+    for packet in packets(codec, 50):
+        playout.push(packet)
+        playout.skip()
+    assert playout.jitter.waiting == 2
+    assert playout.codec is None  # no decoder was made
+    frames = play(playout, packets(codec, 20, start=50))
+    assert not any(concealed for _, concealed in frames)
+
+
+def test_reset_starts_over():
+    playout = Playout([PCMU])
+    play(playout, packets(PCMU, 30))
+    playout.reset()
+    assert playout.read() == (bytes(1920), True)
+    frames = play(playout, packets(PCMU, 30, start=9000, ssrc=2))
+    assert not any(concealed for _, concealed in frames[2:])
+
+
+anything = st.builds(
+    RtpPacket,
+    payload_type=st.sampled_from([0, 13, 101, 111]),
+    sequence=st.integers(0, 20) | st.integers(0, 0xFFFF),
+    timestamp=st.sampled_from([0, 80, 160, 320, 480, 960]) | st.integers(0, 0xFFFFFFFF),
+    ssrc=st.integers(1, 2),
+    payload=st.binary(max_size=50),
+)
+
+
+@given(st.lists(st.lists(anything, max_size=3), max_size=30), st.sampled_from([8000, 48000]))
+def test_whatever_arrives_a_tick_is_20_ms(ticks: list[list[RtpPacket]], rate: int):
+    playout = Playout([OPUS, PCMU], rate=rate)
+    for tick in ticks:
+        for packet in tick:
+            playout.push(packet)
+        data, _ = playout.read()
+        assert len(data) == rate // 50 * 2
