@@ -1,1 +1,28 @@
-"""What users test with: phones in virtual time, a scripted peer, an embedded SBC."""
+"""What jzrx ships for tests, demos and notebooks: an SBC on this machine, media without sound, virtual time."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jzrx.testing.sbc.journal import SbcEvent
+    from jzrx.testing.sbc.server import EmbeddedSbc
+
+__all__ = ["EmbeddedSbc", "SbcEvent"]
+
+_HOMES = {
+    "EmbeddedSbc": "jzrx.testing.sbc.server",
+    "SbcEvent": "jzrx.testing.sbc.journal",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: the SBC loads aiortc, which a test in virtual time need not wait for.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

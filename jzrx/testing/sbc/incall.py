@@ -1,0 +1,130 @@
+"""Requests inside an answered call, answered as jambonz answers them.
+
+- re-INVITE: a hold is passed on end to end; the client's offer is accepted when the other side accepted ours, and
+  refused as that one was.
+- INFO with DTMF: taken, and passed on. A to D: 500 towards a caller, never answered towards a callee.
+- Any other INFO: answered as the other side answers it. `application/x-jambonz+json` is a silent 200.
+- MESSAGE: passed on. UPDATE: 200, nobody listens. REFER: 501, there is no application with a referHook.
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from jzrx.commands import Hold, SendInfo, Unhold
+from jzrx.errors import CallError
+from jzrx.media.sdp import Direction, parse
+from jzrx.ports import MediaError
+from jzrx.sip.machine import AnswerWanted
+from jzrx.sip.message import Request
+from jzrx.testing.sbc.b2bua import x_headers
+from jzrx.testing.sbc.journal import SbcEvent
+from jzrx.testing.sbc.legs import Leg
+
+__all__ = ["InCall"]
+
+_DTMF = ("application/dtmf-relay", "application/dtmf")
+_SIGNAL = re.compile(r"Signal=([0-9#*])")
+_JAMBONZ = "application/x-jambonz+json"
+
+
+class InCall:
+    """`spawn` runs a coroutine on its own; `pass_on` sends a MESSAGE on to a user, and gives the status it got."""
+
+    def __init__(
+        self,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        note: Callable[[SbcEvent], None],
+        pass_on: Callable[[str, Request], Coroutine[Any, Any, int]],
+    ) -> None:
+        self._spawn = spawn
+        self._note = note
+        self._pass_on = pass_on
+        self._held: dict[str, bool] = {}
+        self._offering: set[str] = set()
+
+    def request(self, leg: Leg, request: Request) -> bool:
+        """See to a request; False: it is for the SIP engine."""
+        match request.method:
+            case "INFO" if request.content_type in _DTMF:
+                self._dtmf(leg, request)
+            case "INFO" if leg.other is not None and request.content_type != _JAMBONZ:
+                self._spawn(self._relay_info(leg, leg.other, request))
+            case "MESSAGE" if leg.other is not None:
+                self._spawn(self._relay_message(leg, leg.other, request))
+            case "INFO" | "MESSAGE" | "UPDATE":
+                leg.flow.reply(request, 200)
+            case "REFER":
+                leg.flow.reply(request, 501)
+            case _:
+                return False
+        return True
+
+    def _dtmf(self, leg: Leg, request: Request) -> None:
+        found = _SIGNAL.search(request.body.decode("ascii", "replace"))
+        if found is None:
+            if leg.is_caller:
+                leg.flow.reply(request, 500)
+            return
+        leg.flow.reply(request, 200)
+        self._note(SbcEvent("dtmf", leg.user, found[1]))
+        if leg.other is not None:
+            self._spawn(self._relay_dtmf(leg.other, request))
+
+    async def _relay_dtmf(self, other: Leg, request: Request) -> None:
+        await self._send_info(other, request)  # the client that pressed the key has its answer already
+
+    async def _send_info(self, leg: Leg, request: Request) -> int:
+        info = SendInfo(
+            call_id=leg.id,
+            content_type=request.content_type or "",
+            body=request.body,
+            headers=x_headers(request),
+        )
+        try:
+            await leg.ask(info)
+        except CallError as error:
+            return error.code or 500
+        return 200
+
+    async def _relay_info(self, leg: Leg, other: Leg, request: Request) -> None:
+        leg.flow.reply(request, await self._send_info(other, request))
+
+    async def _relay_message(self, leg: Leg, other: Leg, request: Request) -> None:
+        leg.flow.reply(request, await self._pass_on(other.user, request))
+
+    # --- re-INVITE ---------------------------------------------------------------------------------------------------
+
+    def offer(self, leg: Leg, wanted: AnswerWanted, answer: Callable[[], None]) -> None:
+        """The client offers anew: `answer` at once, or when the other side has agreed to a change of hold."""
+        try:
+            audio = parse(wanted.offer).audio
+        except MediaError:
+            answer()  # which refuses it
+            return
+        held = audio is not None and audio.direction in (Direction.SENDONLY, Direction.INACTIVE)
+        if held == self._held.get(leg.id, False) or leg.other is None:
+            answer()
+        elif leg.other.id in self._offering:
+            leg.flow.refuse_offer(wanted, 491, "Request Pending")  # both at once; each waits for the other
+        else:
+            self._spawn(self._relay_hold(leg, leg.other, held, wanted, answer))
+
+    async def _relay_hold(
+        self, leg: Leg, other: Leg, held: bool, wanted: AnswerWanted, answer: Callable[[], None]
+    ) -> None:
+        self._offering.add(leg.id)
+        try:
+            await other.ask(Hold(call_id=other.id) if held else Unhold(call_id=other.id))
+        except CallError as error:
+            leg.flow.refuse_offer(wanted, error.code or 500, str(error))
+            return
+        finally:
+            self._offering.discard(leg.id)
+        self._held[leg.id] = held
+        self._note(SbcEvent("held" if held else "resumed", leg.user, f"by {leg.user}"))
+        answer()
+
+    def forget(self, leg: Leg) -> None:
+        """The call is over."""
+        self._held.pop(leg.id, None)

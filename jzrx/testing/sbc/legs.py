@@ -1,0 +1,96 @@
+"""One side of a call: what the server can do with it, and who hears what happens to it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jzrx.commands import Answer, Command, Dial, HangUp, SendProgress
+from jzrx.events import CallAnswered, CallEnded, CallEvent, CallProgressed
+from jzrx.headers import RemoteHeaders
+from jzrx.media.session import MediaSession
+from jzrx.types import Headers
+
+if TYPE_CHECKING:
+    from jzrx.testing.sbc.flow import Flow
+
+__all__ = ["Leg"]
+
+
+def _nobody(_event: CallEvent) -> None:
+    pass
+
+
+class Leg:
+    """A call between the server and one client, on that client's flow.
+
+    `other` is the leg that it is bridged to, None for a robot. `is_plain`: its client is offered plain RTP. `on_event`
+    hears of signalling and media, after the leg itself.
+    """
+
+    def __init__(self, flow: "Flow", call_id: str, user: str, *, is_caller: bool, sip_call_id: str = "") -> None:
+        self.flow = flow
+        self.id = call_id
+        self.user = user
+        self.is_caller = is_caller
+        self.is_plain = False
+        self.sip_call_id = sip_call_id
+        self.is_answered = False
+        self.other: Leg | None = None
+        self.on_event: Callable[[CallEvent], None] = _nobody
+        self._ended = asyncio.Event()
+
+    @property
+    def session(self) -> MediaSession:
+        """Its audio. Raises RuntimeError when the call is over."""
+        session = self.flow.media.session(self.id)
+        if not isinstance(session, MediaSession):
+            raise RuntimeError("the call is over")
+        return session
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended."""
+        return self._ended.is_set()
+
+    async def over(self) -> None:
+        """Return when the call has ended."""
+        await self._ended.wait()
+
+    # --- what the server does ----------------------------------------------------------------------------------------
+
+    def dial(self, target: str, from_: str, headers: Headers) -> None:
+        """Call the client at its contact."""
+        self._do(Dial(call_id=self.id, target=target, from_=from_, headers=headers))
+
+    def progress(self) -> None:
+        """183 with SDP: a caller hears something, and is never told 180."""
+        self._do(SendProgress(call_id=self.id, code=183, with_media=True))
+
+    def answer(self, headers: Headers = ()) -> None:
+        """200; after a 183 its SDP again."""
+        self._do(Answer(call_id=self.id, headers=headers))
+
+    def hang_up(self, code: int = 480, reason: str | None = None, headers: Headers = ()) -> None:
+        """Refuse it with `code`, cancel it, or end it by BYE: whatever its state demands."""
+        self._do(HangUp(call_id=self.id, code=code, reason=reason, headers=headers))
+
+    async def ask(self, command: Command) -> Any:
+        """Do something that is answered: the value, or the JambonzError why not."""
+        return await self.flow.ask(command)
+
+    def _do(self, command: Command) -> None:
+        self.flow.do(command)
+
+    # --- what happens ------------------------------------------------------------------------------------------------
+
+    def happened(self, event: CallEvent) -> None:
+        """Something happened to this call."""
+        match event:
+            case CallProgressed() | CallAnswered():
+                self.sip_call_id = self.sip_call_id or RemoteHeaders(event.headers).get("call-id", "")
+                self.is_answered = isinstance(event, CallAnswered)
+            case CallEnded():
+                self._ended.set()
+            case _:
+                pass
+        self.on_event(event)
