@@ -112,7 +112,8 @@ class Headers:
     def _fill(self, lines: tuple[_Line, ...]) -> None:
         index: dict[str, tuple[str, ...]] = {}
         for key, _, value, _ in lines:
-            index[key] = (*index[key], value) if key in index else (value,)
+            earlier = index.get(key)
+            index[key] = (value,) if earlier is None else (*earlier, value)
         set_field(self, "_lines", lines)
         set_field(self, "_index", index)
         set_field(self, "_memo", {})

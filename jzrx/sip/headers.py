@@ -59,19 +59,19 @@ class NameAddr:
 
     def __init__(self, uri: Uri, display_name: str | None = None, params: Params = NO_PARAMS) -> None:
         name = "" if display_name is None else quote(display_name)
-        self._fill(uri, name, str(params), f"{name} <{uri}>{params}".lstrip())
-
-    def _fill(self, uri: Uri, name: str, params: str, text: str) -> None:
         set_field(self, "uri", uri)
         set_field(self, "_name", name)
-        set_field(self, "_params", params)
-        set_field(self, "_text", text)
+        set_field(self, "_params", str(params))
+        set_field(self, "_text", f"{name} <{uri}>{params}".lstrip())
 
     @classmethod
     def matched(cls, uri: Uri, name: str, params: str, text: str) -> NameAddr:
         """From text and what the grammar found in it."""
         address = new(cls)
-        address._fill(uri, name, params, text)
+        set_field(address, "uri", uri)
+        set_field(address, "_name", name)
+        set_field(address, "_params", params)
+        set_field(address, "_text", text)
         return address
 
     @classmethod

@@ -275,6 +275,7 @@ def parse_message(data: bytes | str, *, max_size: int = MAX_SIZE) -> Request | R
 
 
 _REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARS}]++) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE | re.ASCII)
+_EMPTY_BRANCH: Final = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+z9hG4bK(?:[ \t]*+;|\Z)", re.IGNORECASE)
 _STATUS_LINE: Final = re.compile(
     r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?: ([^\x00]*+))?+", re.IGNORECASE | re.ASCII
 )
@@ -336,7 +337,7 @@ def _check_request(request: Request) -> None:
         status = 400 if request.method in METHODS else 501
         raise MessageError(f"CSeq is of method {request.cseq.method}, the request {request.method}", status)
     # The cookie without an identifier behind it would make one transaction of all such requests (RFC 4475 3.2.1).
-    if request.via.branch == "z9hG4bK":
+    if _EMPTY_BRANCH.search(str(request.via)):
         raise ValueError("the branch of Via has no identifier")
 
 
