@@ -30,6 +30,7 @@ T = TypeVar("T")
 logger = logging.getLogger("jzrx.media")
 
 CLOSED = "The call's media is closed."
+CANCEL_INTERVAL = 0.02  # s
 
 
 class Observer(Protocol):
@@ -72,6 +73,8 @@ class MediaPeer:
         self._observer: Observer | None = None
         self._way: IceDtls | None = None
         self._tasks: set[asyncio.Task[Any]] = set()  # what close() has to end
+        self._disposals: set[asyncio.Task[None]] = set()  # what close() has to wait for
+        self._gathering = asyncio.Lock()
         self._connecting: asyncio.Task[None] | None = None
         self._offer: SessionDescription | None = None  # ours, while it is open
         self._offered_hold = False
@@ -99,7 +102,7 @@ class MediaPeer:
     # --- offers and answers ---
 
     async def create_offer(self, *, held: bool) -> str:
-        way = await self._gather(controlling=True)
+        way = await self._gathered(controlling=True)
         self._offer = make_offer(self._local(way), self._agreed, held=held)
         self._offered_hold, self._before = held, self._agreed
         return build(self._offer)
@@ -119,7 +122,7 @@ class MediaPeer:
         offer = parse(text)
         # What cannot be answered raises here, before anything was touched.
         agreement = make_answer(offer, self._local(self._way or self._make_way()), self._agreed, held=held)
-        way = await self._gather(controlling=False)
+        way = await self._gathered(controlling=False)
         if self._moves(agreement):
             way = self._succeed(restart=True, same_peer=self._same_peer(agreement))
         agreement = make_answer(offer, self._local(way), self._agreed, held=held)
@@ -175,8 +178,10 @@ class MediaPeer:
                 action(self._stream)
             self._waiting.clear()
         self._flow()
-        if connect:
-            self._connecting = self._spawn(self._connect(agreement))
+        if connect and self._way is not None:
+            self._connecting = self._thread.loop.create_task(self._connect(self._way, agreement))
+            self._tasks.add(self._connecting)
+            self._connecting.add_done_callback(self._tasks.discard)
         if agreement.remotely_held != was_held:
             self._tell().remote_hold_changed(agreement.remotely_held)
 
@@ -195,37 +200,40 @@ class MediaPeer:
         )
         return self._way
 
-    async def _gather(self, *, controlling: bool) -> IceDtls:
-        way = self._way or self._make_way()
-        try:
-            await way.gather(controlling=controlling)
-        except BaseException:
-            self._way = None  # half-gathered
-            self._spawn(way.close())
-            raise
-        return way
+    async def _gathered(self, *, controlling: bool) -> IceDtls:
+        async with self._gathering:  # else one that comes while another is being cancelled goes on with its remains
+            way = self._way or self._make_way()
+            try:
+                await way.gather(controlling=controlling)
+            except BaseException:
+                self._way = None
+                self._dispose(way)
+                raise
+            return way
 
     def _succeed(self, *, restart: bool, same_peer: bool) -> IceDtls:
         assert self._way is not None
         if self._connecting is not None:
             self._connecting.cancel()
         before, self._way = self._way, self._way.successor(restart=restart, same_peer=same_peer)
-        self._spawn(before.close())
+        self._dispose(before)
         if self._stream is not None:
             self._stream.restart()
         return self._way
 
-    async def _connect(self, agreement: Agreement) -> None:
-        way = self._way
-        assert way is not None
+    async def _connect(self, way: IceDtls, agreement: Agreement) -> None:
         self._set_media(MediaState.CONNECTING)
         try:
             await way.connect(agreement.remote_audio, active=agreement.setup == "active")
         except MediaError as error:
-            self._set_media(MediaState.FAILED, error.message)
+            if way is self._way:
+                self._set_media(MediaState.FAILED, error.message)
+        except Exception as error:  # of a library: the call must not wait for ever
+            self.crashed(error)
         else:
-            self._thread.wheel.add(self)
-            self._set_media(MediaState.CONNECTED)
+            if way is self._way and not self._closed:
+                self._thread.wheel.add(self)
+                self._set_media(MediaState.CONNECTED)
 
     def _set_media(self, media: MediaState, reason: str | None = None) -> None:
         if self._closed or media is self._media:
@@ -326,7 +334,7 @@ class MediaPeer:
             self._stream.tick(due)
 
     def crashed(self, error: Exception) -> None:
-        """The wheel's: `tick` raised."""
+        """Something raised that never should; the wheel's, when `tick` did."""
         logger.error("the media of a call failed", exc_info=error)
         self._set_media(MediaState.FAILED, f"Internal error: {error!r}")
 
@@ -353,11 +361,10 @@ class MediaPeer:
         finally:
             self._tasks.discard(task)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._thread.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def _dispose(self, way: IceDtls) -> None:
+        task = self._thread.loop.create_task(way.close())
+        self._disposals.add(task)
+        task.add_done_callback(self._disposals.discard)
 
     async def close(self) -> None:
         """End everything; the thread, too, if this was its last peer. A second call does nothing."""
@@ -370,12 +377,15 @@ class MediaPeer:
                 self.stop(token)
             if self._stream is not None:
                 self._stream.close()
-            for task in self._tasks:
-                task.cancel()
-            while self._tasks:  # a cancelled gathering leaves a transport that is being closed
-                await asyncio.wait(self._tasks)
+            while self._tasks:
+                # Again and again: asyncio.wait_for, in a DTLS handshake, may swallow one (Python 3.11).
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.wait(self._tasks, timeout=CANCEL_INTERVAL)
             if self._way is not None:
-                await self._way.close()
+                self._dispose(self._way)
+            while self._disposals:
+                await asyncio.wait(self._disposals)
         finally:
             self._tell().closed()
             self._thread.leave(self)

@@ -1,0 +1,80 @@
+"""Phones without signalling: media sessions, their events, and what they hear."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+from attrs import define, field
+from reactivex.abc import DisposableBase
+
+from jzrx.events import CallEvent, MediaStateChanged, RemoteHoldChanged
+from jzrx.media.frames import AudioFrame
+from jzrx.media.measure import dominant_tone, level
+from jzrx.media.session import MediaSession
+from jzrx.types import MediaState
+
+MEDIA_THREAD = "jzrx-media"
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def media_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == MEDIA_THREAD]
+
+
+@define(eq=False)
+class Party:
+    """One side of a call."""
+
+    session: MediaSession
+    events: list[CallEvent]
+    frames: asyncio.Queue[AudioFrame] = field(factory=asyncio.Queue)
+    heard: list[AudioFrame] = field(factory=list)
+
+    @property
+    def media(self) -> list[MediaState]:
+        return [event.media for event in self.events if isinstance(event, MediaStateChanged)]
+
+    @property
+    def holds(self) -> list[bool]:
+        return [event.held for event in self.events if isinstance(event, RemoteHoldChanged)]
+
+    def listen(self) -> DisposableBase:
+        return self.session.incoming.subscribe(self.frames.put_nowait)
+
+    async def next_frames(self, count: int) -> list[AudioFrame]:
+        """The next `count` frames from now on."""
+        while not self.frames.empty():
+            self.heard.append(self.frames.get_nowait())
+        async with asyncio.timeout(count * 0.02 + 3):
+            frames = [await self.frames.get() for _ in range(count)]
+        self.heard += frames
+        return frames
+
+    async def hears(self, hz: float | None, *, peak: float = 0.25, within: float = 3.0) -> None:
+        """Wait until a fifth of a second is nothing but that tone at that level; None: silence."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within
+        while True:
+            sound = b"".join(frame.data for frame in await self.next_frames(10))
+            found, strength = dominant_tone(sound, 48000)
+            if hz is None and level(sound) < 0.002:
+                return
+            if hz is not None and abs(found - hz) < 0.01 * hz and abs(strength - peak) < 0.12 * peak:
+                return
+            assert loop.time() < end, f"heard {found:.0f} Hz at {strength:.3f}, level {level(sound):.4f}; not {hz} Hz"
+
+
+async def exchange(offerer: Party, answerer: Party, *, held: bool = False, answerer_held: bool = False) -> None:
+    """One offer and answer."""
+    answer = await answerer.session.create_answer(await offerer.session.create_offer(held=held), held=answerer_held)
+    await offerer.session.set_answer(answer)
+
+
+async def connect(offerer: Party, answerer: Party) -> None:
+    """The first offer and answer, until media is up at both."""
+    await exchange(offerer, answerer)
+    async with asyncio.timeout(5):
+        await asyncio.gather(offerer.session.ready(), answerer.session.ready())
