@@ -215,7 +215,7 @@ class Agent:
         for output in outputs:
             match output:
                 case registrations.SendRegister():
-                    self._layer.issue(output.draft, (REGISTER, "", REGISTER))
+                    self._layer.issue(output.draft, (REGISTER, "", str(output.serial)))
                 case SetTimer() | CancelTimer():
                     self._put(output)
                 case _:
@@ -235,8 +235,8 @@ class Agent:
 
     def _flow_went(self, *, for_good: bool) -> None:
         self._register(registrations.forget(self._registration))
-        self._layer.flow_went(for_good=for_good)
         self._calls.flow_went(for_good=for_good)
+        self._layer.flow_went(for_good=for_good)
 
     def _send_message(self, command: SendMessage, token: int | None) -> None:
         target = Uri.parse(command.target)
@@ -270,7 +270,8 @@ class Agent:
                 self._calls.response_received(owner, response)
             case "register":
                 chance = self._ids.random()
-                self._register(registrations.answered(self._registration, response, self._now(), chance))
+                serial = int(owner[2])
+                self._register(registrations.answered(self._registration, serial, response, self._now(), chance))
             case "ping":
                 self._connect(Happened("pong"))
             case _ if response.status_code >= 200:
@@ -283,7 +284,7 @@ class Agent:
             case "call":
                 self._calls.request_failed(owner, code, reason)
             case "register":
-                self._register(registrations.unanswered(self._registration, self._now()))
+                self._register(registrations.unanswered(self._registration, int(owner[2]), self._now()))
             case "message":
                 self._message_answered(owner, code, reason)
             case _:

@@ -12,8 +12,9 @@ from jzrx.sip.machine import Ids, Output
 from jzrx.sip.message import Request, Response
 from jzrx.sip.session import step
 from jzrx.sip.session.callee import ring
-from jzrx.sip.session.caller import INVITE
+from jzrx.sip.session.caller import FORK_BYE
 from jzrx.sip.session.state import (
+    BYE,
     Acknowledge,
     Answered,
     Asked,
@@ -147,9 +148,9 @@ class Calls:
         self.step(owner[1], Unanswered(owner[2], code, reason))
 
     def may_repeat(self, owner: Owner) -> bool:
-        """A cancelled INVITE is not repeated with credentials."""
+        """Once a call has ended only a BYE is repeated with credentials."""
         session = self._sessions.get(owner[1])
-        return session is not None and not (session.ended and owner[2] == INVITE)
+        return session is not None and (not session.ended or owner[2] in (BYE, FORK_BYE))
 
     def hang_up_all(self) -> None:
         """The user leaves."""

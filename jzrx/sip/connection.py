@@ -7,6 +7,7 @@ The first connect makes one attempt and fails at once; after a success every dro
 anew only after a registration (a server that accepts and closes is not pressed). 401, 403 and 404 end it for good.
 """
 
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import Literal
 
@@ -68,7 +69,8 @@ class ConnectionPhase(Enum):
 
 @frozen(kw_only=True)
 class Connection:
-    """`registers`: a registration is wanted. `registered`: it is there. `attempt` counts since the drop."""
+    """`registers`: a registration is wanted. `registered`: it is there. `attempt` counts since the drop. The tokens of
+    those who wait: for the connection, a registration, its removal, the end."""
 
     server: str
     registers: bool
@@ -80,7 +82,8 @@ class Connection:
     attempt: int = 0
     pongs: bool = False
     connect_token: int | None = None
-    tokens: tuple[int, ...] = ()
+    registering: tuple[int | None, ...] = ()
+    removing: tuple[int | None, ...] = ()
     leave_token: int | None = None
 
     def timer(self, name: str) -> TimerKey:
@@ -177,6 +180,8 @@ def step(connection: Connection, given: ConnectionInput, at: float, chance: floa
             return _refused(connection, given, at, chance)
         case Removed():
             return _removed(connection, at)
+        case Lapsed() if connection.phase is not ConnectionPhase.UP:
+            return connection, []
         case Lapsed():
             return _drop(connection, "the registration lapsed", at, chance)
         case Quiet():
@@ -189,6 +194,8 @@ def step(connection: Connection, given: ConnectionInput, at: float, chance: floa
 def _asked(connection: Connection, ask: Ask, at: float) -> Step:
     token = ask.token
     match ask.what:
+        case "connect" if connection.phase not in (ConnectionPhase.IDLE, ConnectionPhase.OVER):
+            return connection, _refusal(token, "Already connected. Call disconnect() first")
         case "connect":
             connection = evolve(connection, phase=ConnectionPhase.OPENING, connect_token=token)
             return connection, [
@@ -201,26 +208,26 @@ def _asked(connection: Connection, ask: Ask, at: float) -> Step:
         case "register":
             if connection.phase is not ConnectionPhase.UP:
                 return connection, _refusal(token, "not connected: call connect() first")
-            connection = evolve(connection, registers=True, tokens=_with(connection.tokens, token))
+            connection = evolve(connection, registers=True, registering=(*connection.registering, token))
             return connection, [BeginRegistration()]
         case "unregister":
             if connection.phase is not ConnectionPhase.UP:
                 return connection, _refusal(token, "not connected: call connect() first")
-            if not connection.registered:
-                return connection, _settle(_with((), token), None)
-            connection = evolve(connection, registers=False, tokens=_with(connection.tokens, token))
+            if not connection.registered and not connection.registering:
+                return connection, _settle([token], None)
+            connection = evolve(connection, registers=False, removing=(*connection.removing, token))
             return connection, [RemoveRegistration()]
 
 
 def _disconnect(connection: Connection, token: int | None, at: float) -> Step:
     if connection.phase in (ConnectionPhase.LEAVING, ConnectionPhase.OVER):
-        return connection, _settle(_with((), token), None)
+        return connection, _settle([token], None)
     was_open = connection.phase in _OPEN
     outputs: list[ConnectionOutput] = [Notify(Disconnected(at=at, was_open=was_open))]
     outputs += _cancel_all(connection)
-    waiting = (*_with((), connection.connect_token), *connection.tokens)
-    outputs += _settle(waiting, ConnectionError("disconnected before it was done"))
-    connection = evolve(connection, phase=ConnectionPhase.LEAVING, connect_token=None, tokens=(), leave_token=token)
+    connection, told = _tell_all(connection, ConnectionError("disconnected before it was done"))
+    outputs += told
+    connection = evolve(connection, phase=ConnectionPhase.LEAVING, leave_token=token)
     if not was_open:
         connection, more = _leave(connection)
         return connection, outputs + more
@@ -235,9 +242,9 @@ def _leave(connection: Connection) -> Step:
         return connection, []
     outputs: list[ConnectionOutput] = [
         CancelTimer(connection.timer("leave")),
-        CloseFlow("disconnected"),
         Sever(final=True),
-        *_settle(_with((), connection.leave_token), None),
+        CloseFlow("disconnected"),
+        *_settle([connection.leave_token], None),
     ]
     return evolve(connection, phase=ConnectionPhase.OVER, leave_token=None, registered=False), outputs
 
@@ -261,9 +268,9 @@ def _up(connection: Connection) -> Step:
     outputs: list[ConnectionOutput] = [
         CancelTimer(connection.timer("connect")),
         SetTimer(connection.timer("keepalive"), connection.keepalive),
-        *_settle(_with((), connection.connect_token), None),
+        *_settle([connection.connect_token], None),
     ]
-    return evolve(connection, phase=ConnectionPhase.UP, attempt=0, connect_token=None), outputs
+    return evolve(connection, phase=ConnectionPhase.UP, connect_token=None), outputs
 
 
 def _failed(connection: Connection, message: str, at: float, chance: float) -> Step:
@@ -295,11 +302,9 @@ def _lost(connection: Connection, reason: str, at: float, chance: float) -> Step
 def _drop(connection: Connection, reason: str, at: float, chance: float) -> Step:
     """The flow was up and is lost, or of no use any more: come back."""
     outputs: list[ConnectionOutput] = [Notify(FlowLost(at=at, reason=reason)), CloseFlow(reason)]
-    error = ConnectionError(f"the connection was lost: {reason}")
-    outputs += _settle(connection.tokens, error)
-    connection = evolve(connection, registered=False, tokens=())
-    connection, more = _schedule(connection, at, chance)
-    return connection, outputs + more
+    connection, told = _tell_all(connection, ConnectionError(f"the connection was lost: {reason}"))
+    connection, more = _schedule(evolve(connection, registered=False), at, chance)
+    return connection, outputs + told + more
 
 
 def _schedule(connection: Connection, at: float, chance: float) -> Step:
@@ -347,6 +352,8 @@ def _timer_fired(connection: Connection, name: str, at: float, chance: float) ->
             patience: list[ConnectionOutput] = (
                 [SetTimer(connection.timer("pong"), PONG_PATIENCE)] if connection.pongs else []
             )
+            # It stayed: without a registration this is what makes the next drop a new one.
+            connection = evolve(connection, attempt=0)
             return connection, [Ping(), SetTimer(connection.timer("keepalive"), connection.keepalive), *patience]
         case "pong", ConnectionPhase.UP:
             return _drop(connection, f"no answer to OPTIONS in {PONG_PATIENCE:g} s", at, chance)
@@ -362,11 +369,13 @@ def _ponged(connection: Connection) -> Step:
 
 
 def _granted(connection: Connection, granted: Granted, at: float) -> Step:
+    if connection.phase is ConnectionPhase.LEAVING:
+        return connection, []
     event = Registered(at=at, expires=granted.expires, until=granted.until, refreshed=granted.refreshed)
     outputs: list[ConnectionOutput] = [Notify(event)]
     first = connection.phase in (ConnectionPhase.REGISTERING, ConnectionPhase.REREGISTERING)
-    tokens = connection.tokens
-    connection = evolve(connection, registered=True, tokens=())
+    tokens = connection.registering
+    connection = evolve(connection, registered=True, registering=(), attempt=0)
     if first:
         connection, more = _up(connection)
         outputs += more
@@ -389,20 +398,18 @@ def _refused(connection: Connection, refused: Refused, at: float, chance: float)
         event = RegistrationFailed(at=at, message=refused.message, code=code)
         connection, outputs = _give_up(connection, event, error)
         return connection, [outputs[0], closed, *outputs[1:]]
-    tokens = connection.tokens
-    connection = evolve(connection, tokens=())
-    outputs = _settle(tokens, error)
     if refused.removal:
-        return evolve(connection, registers=True), outputs  # we are still registered
+        # We are still registered.
+        return evolve(connection, registers=True, removing=()), _settle(connection.removing, error)
     event = RegistrationFailed(
         at=at, message=refused.message, code=code, final=False, will_retry=refused.refresh and not refused.fatal
     )
-    return connection, [Notify(event), *outputs]
+    outputs = _settle(connection.registering, error)
+    return evolve(connection, registering=()), [Notify(event), *outputs]
 
 
 def _removed(connection: Connection, at: float) -> Step:
-    tokens = connection.tokens
-    connection = evolve(connection, registered=False, tokens=())
+    connection, tokens = evolve(connection, registered=False, removing=()), connection.removing
     if connection.phase is ConnectionPhase.LEAVING:
         return connection, []
     return connection, [Notify(Unregistered(at=at)), *_settle(tokens, None)]
@@ -413,28 +420,30 @@ def _removed(connection: Connection, at: float) -> Step:
 
 def _give_up(connection: Connection, event: Event, error: JambonzError | None) -> Step:
     """Nothing runs on: the state of the client becomes `error`."""
-    waiting = (*_with((), connection.connect_token), *connection.tokens)
+    connection, told = _tell_all(connection, error)
     outputs: list[ConnectionOutput] = [
         Notify(event),
         *_cancel_all(connection),
-        CloseFlow("failed"),
         Sever(final=True),
-        *_settle(waiting, error),
+        CloseFlow("failed"),
+        *told,
     ]
-    return evolve(connection, phase=ConnectionPhase.OVER, connect_token=None, tokens=(), registered=False), outputs
+    return evolve(connection, phase=ConnectionPhase.OVER, registered=False), outputs
 
 
 def _cancel_all(connection: Connection) -> list[ConnectionOutput]:
     return [CancelTimer(connection.timer(name)) for name in ("connect", "reconnect", "keepalive", "pong")]
 
 
-def _with(tokens: tuple[int, ...], token: int | None) -> tuple[int, ...]:
-    return tokens if token is None else (*tokens, token)
+def _tell_all(connection: Connection, error: JambonzError | None) -> Step:
+    """Nobody needs to wait any longer."""
+    tokens = (connection.connect_token, *connection.registering, *connection.removing)
+    return evolve(connection, connect_token=None, registering=(), removing=()), _settle(tokens, error)
 
 
-def _settle(tokens: tuple[int, ...], error: JambonzError | None) -> list[ConnectionOutput]:
-    return [Settle(token, None, error) for token in tokens]
+def _settle(tokens: Iterable[int | None], error: JambonzError | None) -> list[ConnectionOutput]:
+    return [Settle(token, None, error) for token in tokens if token is not None]
 
 
 def _refusal(token: int | None, message: str) -> list[ConnectionOutput]:
-    return _settle(_with((), token), ConnectionError(message))
+    return _settle([token], ConnectionError(message))

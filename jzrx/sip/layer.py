@@ -141,7 +141,9 @@ class TransactionLayer:
                 case Deliver(Response() as response):
                     self._deliver(exchange, response)
                 case Expired():
-                    self._user.request_failed(exchange.owner, 408, "No answer")
+                    # What never left because the flow is away was not ignored by anybody.
+                    waits = exchange.request in self._unsent
+                    self._user.request_failed(exchange.owner, *(LOST if waits else (408, "No Answer")))
                 case Deliver():
                     pass  # a client transaction delivers responses only
 
@@ -293,11 +295,12 @@ class TransactionLayer:
     # --- the flow, and the end ---------------------------------------------------------------------------------------
 
     def flow_came(self) -> None:
-        """There is a flow again: send what waited."""
+        """There is a flow again: send what waited and is still wanted, as a BYE always is."""
         self.is_away = False
         unsent, self._unsent = self._unsent, []
         for request in unsent:
-            self._out(Send(request))
+            if request.method == "BYE" or client_key(request) in self._clients:
+                self._out(Send(request))
 
     def flow_went(self, *, for_good: bool) -> None:
         """What was sent over the flow is not going to be answered. A BYE is sent again over the next flow."""
@@ -305,7 +308,7 @@ class TransactionLayer:
             if for_good:
                 self._drop_client(key)
                 self._user.request_failed(exchange.owner, *LOST)
-            elif transaction.state != "accepted":
+            elif transaction.state != "accepted" and exchange.request not in self._unsent:
                 if exchange.request.method == "BYE":
                     self._unsent.append(exchange.request)
                 else:

@@ -5,6 +5,8 @@
   renews for the full time; towards a server that names itself as another one, at 85 to 90 % of the time.
 - 423 is answered with the interval that the server wants (section 10.2.8).
 - A refresh that fails is repeated while the binding lives. When its time is over it has lapsed.
+- One at a time: "UAs MUST NOT send a new registration [...] until they have received a final response from the
+  registrar for the previous one or the previous REGISTER request has timed out" (section 10.2).
 """
 
 from typing import Literal
@@ -46,7 +48,8 @@ FATAL = frozenset({401, 403, 404, 407})
 
 @frozen(kw_only=True)
 class Registration:
-    """`until`: when the live binding ends, None without one. `busy`: what is being asked of the server now."""
+    """`until`: when the live binding ends, None without one. `busy`: what is being asked of the server now, in the
+    REGISTER of that `serial`; `queue`: what is to be asked then."""
 
     address: NameAddr
     registrar: Uri
@@ -56,6 +59,8 @@ class Registration:
     headers: Headers = ()
     until: float | None = None
     busy: Literal["register", "refresh", "remove"] | None = None
+    queue: tuple[Literal["register", "remove"], ...] = ()
+    serial: int = 0
     failures: int = 0
 
     def timer(self, name: str) -> TimerKey:
@@ -64,9 +69,10 @@ class Registration:
 
 @frozen
 class SendRegister:
-    """Send this REGISTER."""
+    """Send this REGISTER; its responses come back with the serial."""
 
     draft: Draft
+    serial: int
 
 
 @frozen
@@ -105,14 +111,34 @@ Step = tuple[Registration, list[RegistrationOutput]]
 
 def begin(registration: Registration) -> Step:
     """Register, or refresh what is registered."""
+    if registration.busy is not None:
+        return _wait(registration, "register"), []
     busy = "register" if registration.until is None else "refresh"
     return _send(evolve(registration, busy=busy), registration.expires)
 
 
 def remove(registration: Registration) -> Step:
     """Remove our binding: "a zero expires" for our own contact only (section 10.2.2)."""
-    session, outputs = _send(evolve(registration, busy="remove"), 0)
-    return session, [CancelTimer(registration.timer("refresh")), *outputs]
+    if registration.busy is not None:
+        return _wait(registration, "remove"), []
+    return _send(evolve(registration, busy="remove"), 0)
+
+
+def _wait(registration: Registration, wanted: Literal["register", "remove"]) -> Registration:
+    last = registration.queue[-1] if registration.queue else registration.busy
+    if (last == "remove") is (wanted == "remove"):
+        return registration
+    return evolve(registration, queue=(*registration.queue, wanted))
+
+
+def _go_on(registration: Registration, outputs: list[RegistrationOutput]) -> Step:
+    """What waited for the REGISTER that is answered now."""
+    if not registration.queue:
+        return registration, outputs
+    wanted, *rest = registration.queue
+    registration = evolve(registration, queue=tuple(rest))
+    registration, more = begin(registration) if wanted == "register" else remove(registration)
+    return registration, outputs + more
 
 
 def forget(registration: Registration) -> Step:
@@ -120,10 +146,11 @@ def forget(registration: Registration) -> Step:
     cancelled: list[RegistrationOutput] = [
         CancelTimer(registration.timer(name)) for name in ("refresh", "lapse", "patience")
     ]
-    return evolve(registration, until=None, busy=None, failures=0), cancelled
+    return evolve(registration, until=None, busy=None, queue=(), failures=0), cancelled
 
 
 def _send(registration: Registration, expires: int) -> Step:
+    registration = evolve(registration, serial=registration.serial + 1)
     contact = f"{NameAddr(registration.contact)};expires={expires}"
     draft = Draft(
         method="REGISTER",
@@ -133,22 +160,26 @@ def _send(registration: Registration, expires: int) -> Step:
         to=NameAddr(registration.address.uri, registration.address.display_name),
         headers=(("Contact", contact), ("Expires", str(expires)), *registration.headers),
     )
-    return registration, [SendRegister(draft), SetTimer(registration.timer("patience"), PATIENCE)]
+    return registration, [
+        SendRegister(draft, registration.serial),
+        SetTimer(registration.timer("patience"), PATIENCE),
+    ]
 
 
-def answered(registration: Registration, response: Response, at: float, chance: float) -> Step:
+def answered(registration: Registration, serial: int, response: Response, at: float, chance: float) -> Step:
     """A response to our REGISTER; challenges were answered before."""
     status = response.status_code
     busy = registration.busy
-    if status < 200 or busy is None:
+    if status < 200 or busy is None or serial != registration.serial:
         return registration, []
     outputs: list[RegistrationOutput] = [CancelTimer(registration.timer("patience"))]
     if status < 300:
         if busy == "remove":
+            queue = registration.queue
             registration, forgotten = forget(registration)
-            return registration, [*outputs, *forgotten, Removed()]
+            return _go_on(evolve(registration, queue=queue), [*outputs, *forgotten, Removed()])
         registration, granted = _granted(registration, response, at, chance)
-        return registration, outputs + granted
+        return _go_on(registration, outputs + granted)
     if status == 423 and busy != "remove":
         # "If a UA receives a 423 (Interval Too Brief) response, it MAY retry the registration after making the
         # expiration interval of all contact addresses [...] equal to or greater than [...] Min-Expires" (10.2.8).
@@ -161,19 +192,19 @@ def answered(registration: Registration, response: Response, at: float, chance: 
         f"the registration of {registration.address.uri} was refused: {status} {words}{_hint(registration, status)}"
     )
     registration, refused = _refused(registration, status, message, at, _retry_after(response))
-    return registration, outputs + refused
+    return _go_on(registration, outputs + refused)
 
 
-def unanswered(registration: Registration, at: float) -> Step:
+def unanswered(registration: Registration, serial: int, at: float) -> Step:
     """No final response came."""
-    if registration.busy is None:
+    if registration.busy is None or serial != registration.serial:
         return registration, []
     message = (
         f"no answer to the registration of {registration.address.uri}: "
         "check that the server speaks SIP over WebSocket and serves this realm"
     )
     registration, refused = _refused(registration, None, message, at, None)
-    return registration, [CancelTimer(registration.timer("patience")), *refused]
+    return _go_on(registration, [CancelTimer(registration.timer("patience")), *refused])
 
 
 def timer_fired(registration: Registration, name: str, at: float) -> Step:
@@ -182,7 +213,7 @@ def timer_fired(registration: Registration, name: str, at: float) -> Step:
         case "refresh" if registration.busy is None:
             return begin(registration)
         case "patience":
-            return unanswered(registration, at)
+            return unanswered(registration, registration.serial, at)
         case "lapse" if registration.until is not None and registration.busy != "remove":
             registration, forgotten = forget(registration)
             return registration, [*forgotten, Lapsed()]
@@ -233,8 +264,8 @@ def _refused(registration: Registration, code: int | None, message: str, at: flo
     fatal = code in FATAL
     outputs: list[RegistrationOutput] = [Refused(code, message, fatal, busy == "refresh", busy == "remove")]
     registration = evolve(registration, busy=None, failures=registration.failures + 1)
-    if busy == "refresh" and not fatal and registration.until is not None:
-        # Keep half of what is left for a further try, but do not press a server that is in trouble.
+    if not fatal and registration.until is not None:
+        # Still registered. Keep half of what is left for a further try, but do not press a server that is in trouble.
         remaining = registration.until - at
         wanted = retry_after if retry_after is not None else 2.0 * registration.failures
         outputs.append(SetTimer(registration.timer("refresh"), max(1.0, min(wanted, remaining / 2))))

@@ -140,8 +140,11 @@ def link(*, delay: float = 0.01, **config: Any) -> tuple[Phone, Phone]:
 def play(phone: Phone, script: Script, *, until: float) -> Log:
     """Run a script to the time `until`; what the phone sent and what happened meanwhile.
 
-    Commands are the phone's user's, messages and frames arrive at the phone.
+    Commands are the phone's user's, messages and frames arrive at the phone. Times count from the beginning, also in a
+    second script; one that is over already raises ValueError.
     """
+    if late := [time for time in (*script, until) if time < phone.now]:
+        raise ValueError(f"it is {phone.now:g} s already; these times are over: {late}")
     begin = len(phone.log)
     for time, steps in script.items():
         phone.scheduler.schedule_absolute(float(time), partial(_do, phone, steps))

@@ -113,7 +113,7 @@ def hang_up(session: Session, command: HangUp, moment: Moment) -> Step:
 
 def expired(session: Session, moment: Moment) -> Step:
     """The invitation's own time is over."""
-    return _refuse(session, CallEndCause(487, "The invitation expired", "remote"), 487, (), moment)
+    return _refuse(session, CallEndCause(487, "The invitation expired", "system"), 487, (), moment)
 
 
 def cancelled(session: Session, request: Request, moment: Moment) -> Step:
@@ -138,7 +138,8 @@ def flow_failed(session: Session, moment: Moment) -> Step:
         return session, []
     making = None if session.making and session.making.purpose == "reanswer" else session.making
     timers: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
-    return evolve(session, reinvite_key=None, unacked=None, making=making), timers
+    session, more = reoffer.begin_next(evolve(session, reinvite_key=None, unacked=None, making=making))
+    return session, timers + more
 
 
 def acknowledged(session: Session, request: Request, moment: Moment) -> Step:

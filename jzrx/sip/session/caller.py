@@ -40,8 +40,11 @@ from jzrx.types import CallEndCause
 INVITE = "invite"
 """The tag of the INVITE that sets the session up."""
 
+FORK_BYE = "bye fork"
+"""The tag of the BYE to another fork than the one that answered first; its fate is not the call's."""
+
 CANCELLED = CallEndCause(487, reason_phrase(487), "local")
-NO_ANSWER = CallEndCause(408, "No Answer", "local")
+NO_ANSWER = CallEndCause(408, "No Answer", "system")
 
 
 def dial(session: Session, no_answer_timeout: float | None, moment: Moment) -> Step:
@@ -153,14 +156,15 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
         if session.dialog.remote_tag == dialog.remote_tag:
             return session, [acknowledge]  # repeated, because our ACK was late
         # "the UAC [...] MUST acknowledge [...] and terminate it by sending a BYE" (section 13.2.2.4): another fork.
-        return session, [acknowledge, Issue("bye fork", in_dialog(dialog, "BYE"))]
+        return session, [acknowledge, Issue(FORK_BYE, in_dialog(dialog, "BYE"))]
     session = evolve(session, dialog=dialog, early=())
     if session.ended:
         # It crossed our CANCEL: "the UAC then sends an ACK and a BYE" (section 15).
         session, ending = bye(session)
-        return session, [acknowledge, CancelTimer(session.timer("acknowledge")), *ending]
+        return session, [acknowledge, *ending]
     sdp = sdp_of(response)
-    failure = session.path_failure
+    # What failed with the early answer may succeed with another one.
+    failure = session.path_failure if sdp is None or sdp == session.answer else None
     if sdp is None and session.answer is None:
         failure = CallEndCause(488, "The answer has no session description", "system")
     if failure is not None:

@@ -146,6 +146,7 @@ def next_tone(session: Session) -> Step:
         return session, []
     outputs: list[SessionOutput] = []
     while session.tones and not session.tones[0].tones:
+        outputs += settle(session.tones[0].token)
         session = evolve(session, tones=session.tones[1:])
     if not session.tones:
         return session, outputs
@@ -166,13 +167,7 @@ def next_tone(session: Session) -> Step:
 
 def pause_over(session: Session) -> Step:
     """The time of a tone and its gap, or of a `,`, is over."""
-    session = evolve(session, pausing=False)
-    job = session.tones[0] if session.tones else None
-    done = settle(job.token) if job is not None and not job.tones else []
-    if done and job is not None:
-        session = evolve(session, tones=(evolve(job, token=None), *session.tones[1:]))
-    session, outputs = next_tone(session)
-    return session, done + outputs
+    return next_tone(evolve(session, pausing=False))
 
 
 def _tone_sent(session: Session, tag: str, moment: Moment) -> Step:

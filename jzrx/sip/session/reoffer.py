@@ -84,6 +84,8 @@ def answered(session: Session, response: Response, moment: Moment) -> Step:
         return session, []
     if status < 300:
         return _accepted(session, response, moment)
+    if session.ended:
+        return session, []
     if status == 491 and session.reoffer is not None and session.reoffer.tries < MOST_TRIES:
         return _try_later(session, session.reoffer, moment)
     if status in (408, 481):
@@ -203,12 +205,12 @@ def repeat(session: Session) -> Step:
     """No ACK yet: the 2xx once more."""
     if session.unacked is None:
         return session, []
-    interval = min(session.unacked.interval * 2, T2)
-    session = evolve(session, unacked=evolve(session.unacked, interval=interval))
-    return session, [
-        Repeat(session.unacked.key),
+    unacked = session.unacked
+    interval = min(unacked.interval * 2, T2)
+    return evolve(session, unacked=evolve(unacked, interval=interval)), [
+        Repeat(unacked.key),
         SetTimer(session.timer("repeat"), interval),
-    ] if session.unacked else []
+    ]
 
 
 def acknowledged(session: Session, request: Request) -> Step:

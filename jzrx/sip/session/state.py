@@ -44,7 +44,8 @@ BYE = "bye"
 """The tag of our BYE."""
 
 USER_TIMERS = ("no answer", "expires", "retry", "tone", "tone timeout")
-"""The timers that end with the user's call; those of the protocol, "repeat" and "acknowledge", may outlive it."""
+"""The timers that end with the user's call, as those of an INFO do. Those of the protocol may outlive it: "repeat" and
+"acknowledge" of a 2xx or CANCEL, and "hang up", the longest that a hang-up may take."""
 
 
 class Phase(Enum):
@@ -353,6 +354,7 @@ def end(session: Session, cause: CallEndCause, moment: Moment, headers: Headers 
         Notify(CallReleased(at=moment.at, call_id=session.id, cause=cause, was_answered=session.answered)),
         MediaReleased(session.id),
         *(CancelTimer(session.timer(name)) for name in USER_TIMERS),
+        *(CancelTimer(session.timer(tag)) for tag, _ in session.infos),
     ]
     waiting = [session.token, *(wish.token for wish in session.wishes), *(tones.token for tones in session.tones)]
     waiting += [session.reoffer.token] if session.reoffer else []
@@ -374,13 +376,14 @@ def own_cause(command: HangUp) -> CallEndCause | None:
 
 
 def bye(session: Session, headers: Headers = ()) -> Step:
-    """Send our BYE (section 15.1.1). A re-INVITE of the other side that we have not answered gets 487 first."""
-    outputs: list[SessionOutput] = []
+    """Send our BYE (section 15.1.1). A re-INVITE of the other side that we have not answered gets 487 first; one whose
+    ACK is still to come does not matter any more."""
+    outputs: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
     if session.reinvite_key is not None:
         outputs.append(Reply(session.reinvite_key, 487))
     if session.dialog is not None:
         outputs.append(Issue(BYE, in_dialog(session.dialog, "BYE", headers=headers)))
-    return evolve(session, phase=Phase.TERMINATING, reinvite_key=None), outputs
+    return evolve(session, phase=Phase.TERMINATING, reinvite_key=None, unacked=None), outputs
 
 
 def finish(session: Session, cause: CallEndCause, moment: Moment, headers: Headers = ()) -> Step:
@@ -392,7 +395,14 @@ def finish(session: Session, cause: CallEndCause, moment: Moment, headers: Heade
 
 def close(session: Session) -> Step:
     """The protocol has finished; whoever awaits the hang-up is told."""
-    outputs: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
+    timers: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
+    session, told = tell_hung_up(session)
+    return evolve(session, phase=Phase.CLOSED, unacked=None), timers + told
+
+
+def tell_hung_up(session: Session) -> Step:
+    """Whoever awaits the hang-up is told, and need not wait any longer."""
+    outputs: list[SessionOutput] = [CancelTimer(session.timer("hang up"))]
     for token in session.hangup_tokens:
         outputs += settle(token)
-    return evolve(session, phase=Phase.CLOSED, hangup_tokens=(), unacked=None), outputs
+    return evolve(session, hangup_tokens=()), outputs

@@ -6,6 +6,7 @@ from attrs import evolve
 
 from jzrx.commands import Answer, Dial, HangUp, Hold, SendDtmfInfo, SendInfo, SendProgress, Unhold
 from jzrx.errors import CallError
+from jzrx.sip.machine import TIMEOUT, SetTimer
 from jzrx.sip.message import Request, Response
 from jzrx.sip.session import callee, caller, established, reoffer
 from jzrx.sip.session.state import (
@@ -23,6 +24,7 @@ from jzrx.sip.session.state import (
     Reply,
     Session,
     SessionInput,
+    SessionOutput,
     Step,
     TimerFired,
     Unanswered,
@@ -31,10 +33,13 @@ from jzrx.sip.session.state import (
     close,
     end,
     settle,
+    tell_hung_up,
 )
 from jzrx.types import CallEndCause
 
 __all__ = ["step"]
+
+NO_MEDIA_PATH = CallEndCause(408, "No media path", "system")
 
 
 def step(session: Session, given: SessionInput, moment: Moment) -> Step:
@@ -59,7 +64,7 @@ def step(session: Session, given: SessionInput, moment: Moment) -> Step:
         case TimerFired():
             return _timer_fired(session, given.name, moment)
         case PathFailed():
-            return _path_failed(session, given.reason, moment)
+            return _path_failed(session, NO_MEDIA_PATH, moment)
         case FlowFailed():
             return callee.flow_failed(session, moment)
         case _:
@@ -94,17 +99,21 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
 def _hang_up(session: Session, command: HangUp, token: int | None, moment: Moment) -> Step:
     if session.phase is Phase.CLOSED:
         return session, settle(token)
+    patience: list[SessionOutput] = []
     if token is not None:
+        if not session.hangup_tokens:
+            patience.append(SetTimer(session.timer("hang up"), TIMEOUT))
         session = evolve(session, hangup_tokens=(*session.hangup_tokens, token))
     if session.ended:
-        return session, []
+        return session, patience
     match session.phase:
         case Phase.OFFERING | Phase.CALLING | Phase.PROCEEDING:
-            return caller.hang_up(session, command, moment)
+            session, outputs = caller.hang_up(session, command, moment)
         case Phase.RINGING | Phase.ANSWERING | Phase.ACCEPTED:
-            return callee.hang_up(session, command, moment)
+            session, outputs = callee.hang_up(session, command, moment)
         case _:
-            return established.hang_up(session, command, moment)
+            session, outputs = established.hang_up(session, command, moment)
+    return session, patience + outputs
 
 
 def _received(session: Session, request: Request, key: str, moment: Moment) -> Step:
@@ -114,10 +123,11 @@ def _received(session: Session, request: Request, key: str, moment: Moment) -> S
         session, outputs = reoffer.acknowledged(session, request)
         session, more = reoffer.begin_next(session)
         return session, outputs + more
-    dialog = None if session.dialog is None else session.dialog.accept(request)
+    if session.dialog is None or (request.from_.tag or "") != session.dialog.remote_tag:
+        return session, [Reply(key, 481)]  # no dialog that this request could be in: another fork's, or none yet
+    dialog = session.dialog.accept(request)
     if dialog is None:
-        # RFC 3261 section 12.2.2: out of order, or no dialog that this request could be in.
-        return session, [Reply(key, 500 if session.dialog is not None else 481)]
+        return session, [Reply(key, 500)]  # out of order (RFC 3261 section 12.2.2)
     session = evolve(session, dialog=dialog)
     if request.method == "BYE":
         if session.phase in (Phase.RINGING, Phase.ANSWERING):
@@ -139,7 +149,7 @@ def _answered(session: Session, tag: str, response: Response, moment: Moment) ->
         return reoffer.answered(session, response, moment)
     if tag == BYE:
         return close(session) if response.status_code >= 200 else (session, [])
-    if session.ended:
+    if session.ended or tag == caller.FORK_BYE:
         return session, []
     return established.answered(session, tag, response, moment)
 
@@ -151,7 +161,7 @@ def _unanswered(session: Session, given: Unanswered, moment: Moment) -> Step:
         return caller.unanswered(session, given.code, given.reason, moment)
     if given.tag == BYE:
         return close(session)
-    if session.ended:
+    if session.ended or given.tag == caller.FORK_BYE:
         return session, []
     if given.tag == reoffer.REINVITE:
         return reoffer.unanswered(session, given.code, given.reason, moment)
@@ -178,7 +188,7 @@ def _not_described(session: Session, given: NotDescribed, moment: Moment) -> Ste
         return session, []
     making = session.making
     if making is None or making.ref != given.ref:
-        return _path_failed(session, given.message, moment, given.code)  # an answer that could not be applied
+        return _path_failed(session, CallEndCause(given.code, given.message, "system"), moment)  # an answer is no use
     match making.purpose:
         case "invite":
             return caller.not_made(session, given.code, given.message, moment)
@@ -198,6 +208,8 @@ def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
             return callee.expired(session, moment)
         case "repeat":
             return reoffer.repeat(session)
+        case "hang up":
+            return tell_hung_up(session)
         case "acknowledge":
             if session.unacked is not None:
                 return reoffer.never_acknowledged(session, moment)
@@ -207,18 +219,17 @@ def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
         case "tone" if not session.ended:
             return established.pause_over(session)
         case "tone timeout" if not session.ended:
-            return established.tone_failed(session, 408, "No answer")
+            return established.tone_failed(session, 408, "No Answer")
         case _ if name.startswith("info") and not session.ended:
-            return established.failed(session, name, 408, "No answer")
+            return established.failed(session, name, 408, "No Answer")
         case _:
             return session, []
 
 
-def _path_failed(session: Session, reason: str, moment: Moment, code: int = 408) -> Step:
+def _path_failed(session: Session, cause: CallEndCause, moment: Moment) -> Step:
     """The audio path cannot be made. Before the answer this only waits: the answer may bring another path."""
     if session.ended:
         return session, []
-    cause = CallEndCause(code, reason, "system")
     if session.phase is Phase.CONFIRMED:
         session, outputs = end(session, cause, moment)
         session, ending = bye(session)

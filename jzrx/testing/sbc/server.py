@@ -55,9 +55,9 @@ class EmbeddedSbc:
     a device-calling application.
 
     It deviates from jambonz in three kindnesses: it passes a MESSAGE on (`messages="refuse"`: 503), it is to pass a
-    REFER on (not yet: 501), and it offers DTLS-SRTP over plain ws too. `strict=True` does what a stock jambonz does: 503,
-    501, and RTP/AVP offers to clients that registered as ws. A callee's refusal reaches the caller as it is, as from an
-    application that declines with it; strict, it is 603, as from the application that a user's name stands for.
+    REFER on (not yet: 501), and it offers DTLS-SRTP over plain ws too. `strict=True` does what a stock jambonz does:
+    503, 501, and RTP/AVP offers to clients that registered as ws. A callee's refusal reaches the caller as it is, as
+    from an application that declines with it; strict, it is 603, as from the one that a user's name stands for.
 
     `script` makes exceptions for tests; `events` tells what happens. Raises ValueError for users, apps or options that
     cannot be.
