@@ -23,7 +23,8 @@ class HotObservable(Observable[T]):
 
     def emit(self, value: T) -> None:
         """Deliver `value` to everybody who is subscribed now."""
-        deliver(self._observers, value)
+        if self._observers:
+            deliver(self._observers, value)
 
     def complete(self) -> None:
         """End the stream; a new subscriber gets the completion."""

@@ -524,6 +524,27 @@ def test_outer_and_inner_may_come_from_one_source_in_either_order() -> None:
     assert logs == [["a0", "b1", "a4"], ["A0", "B1", "A4"]]
 
 
+def test_a_change_that_also_ends_the_following_does_not_come_through() -> None:
+    cell, other = StateCell(1), StateCell(100)
+    followed = cell.select(lambda n: n > 5).follow(lambda is_big: other if is_big else cell)
+    seen = collect(followed)
+    for n in (2, 9, 10, 3):
+        cell.set(n)
+    assert seen == [1, 2, 100, 3]
+
+
+def test_a_selector_behind_a_follower_never_sees_a_value_of_before() -> None:
+    world = StateCell((0, "a0", "b0"))
+    first, second = world.select(lambda w: w[1]), world.select(lambda w: w[2])
+    runs: list[tuple[str, int]] = []
+    followed = world.select(lambda w: w[0]).follow(lambda n: second if n else first)
+    followed.select(lambda text: runs.append((text, world.value[0]))).subscribe()
+    second.subscribe()  # up to date only after the follower changes over
+    world.set((1, "a1", "b1"))
+    assert runs[-1] == ("b1", 1)
+    assert ("b0", 1) not in runs
+
+
 def test_a_follower_completes_when_both_have() -> None:
     outer, inner = StateCell(1), StateCell("x")
     followed = outer.follow(lambda _: inner)
