@@ -12,7 +12,7 @@ from jzrx.options import JambonzClientOptions
 from jzrx.phone.line import Parts
 from jzrx.sip.message import Request
 from jzrx.testing.fake_media import FakeMedia, FakeSession
-from jzrx.testing.peer import Peer, in_dialog, request
+from jzrx.testing.peer import Peer, in_dialog, request, respond
 from jzrx.testing.virtual import CountedIds
 
 SDP = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n"
@@ -85,8 +85,6 @@ class Bench:
 
     def answers(self, sdp: str = SDP, **headers: str) -> None:
         """From now on the peer answers each INVITE at once."""
-        from jzrx.testing.peer import respond
-
         self.peer.answers["INVITE"] = lambda invite: [respond(invite, 200, sdp=sdp, headers=tuple(headers.items()))]
 
     def invite(self, number: int = 1, name: str = "Bob", sdp: str | None = SDP, **headers: str) -> None:

@@ -10,6 +10,7 @@ from jzrx.action import Action, Deferred
 from jzrx.client import JambonzClient
 from jzrx.errors import JambonzError
 from jzrx.options import JambonzClientOptions, resolve_options
+from jzrx.phone.line import Parts
 from jzrx.store import StateCell, StateObservable, StateView
 from jzrx.types import ClientState
 
@@ -38,8 +39,9 @@ class UseJambonzClient:
     it is disposed at the end; entering does not connect.
     """
 
-    def __init__(self, options: JambonzClientOptions) -> None:
+    def __init__(self, options: JambonzClientOptions, *, parts: Parts | None = None) -> None:
         self._options = options
+        self._parts = parts
         self._latest = StateCell[JambonzClient | None](None)
         self._view = StateView(self._latest.follow(_state_of))
         self._disposed = False
@@ -54,7 +56,7 @@ class UseJambonzClient:
         """Make a client and connect it; see `JambonzClient.connect` for what it raises."""
         if self._disposed:
             raise JambonzError("this use_jambonz_client was disposed; make another one")
-        client = JambonzClient(self._options)
+        client = JambonzClient(self._options, parts=self._parts)
         return client.replace(self._latest.value, started=lambda: self._latest.set(client))
 
     def disconnect(self) -> Action[None]:

@@ -158,7 +158,7 @@ class Phone:
             if error is None:
                 action.resolve(value)
                 return
-            _log.warning("%s() failed: %s", name, error)
+            _log.log(logging.WARNING if shown else logging.INFO, "%s() failed: %s", name, error)
             # What failed because the call is over is shown by its end.
             call = None if call_id is None else self.snapshot.calls.get(call_id)
             over = call_id is not None and (call is None or call.state is CallState.ENDED)
