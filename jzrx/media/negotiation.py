@@ -206,7 +206,7 @@ def apply_answer(offer: SessionDescription, answer: SessionDescription, agreed: 
 
 def same_transport(one: AudioDescription, other: AudioDescription) -> bool:
     """Whether media may flow on as it does: the same ICE and DTLS (or, without ICE, the same address)."""
-    # "To restart ICE, an agent MUST change both the ice-pwd and the ice-ufrag" (RFC 8839 section 4.4.1.1.1)
+    # An ICE restart changes the ice-ufrag and the ice-pwd (RFC 8839), another certificate the fingerprint (RFC 8842).
     if one.ice_ufrag or other.ice_ufrag:
         ice = (one.ice_ufrag, one.ice_pwd) == (other.ice_ufrag, other.ice_pwd)
         return ice and set(one.fingerprints) == set(other.fingerprints)
@@ -355,7 +355,7 @@ def _answer_setup(offered: AudioDescription, agreed: Agreement | None) -> Setup:
         case "active" | None:  # the default of an offer (RFC 4145 section 4)
             return "passive"
         case "actpass" | "holdconn":
-            # RFC 8842 section 5.3: an association that goes on keeps its roles.
+            # A DTLS association that goes on keeps its roles (RFC 8842).
             keeps = agreed is not None and same_transport(agreed.remote_audio, offered)
             return agreed.setup if agreed and keeps else "active"
 

@@ -141,7 +141,7 @@ class AudioDescription:
     @property
     def is_zero_address(self) -> bool:
         """The connection address is `0.0.0.0` or `::` and means it: hold as in RFC 2543 (RFC 3264 section 8.4)."""
-        # RFC 8840 section 4.1.1: port 9 with the address 0.0.0.0 only says that there is no default candidate yet.
+        # With ICE, 0.0.0.0 and port 9 only say that there is no default candidate yet (RFC 8840).
         return self.address in ("0.0.0.0", "::") and not (self.ice_ufrag and self.port == 9)
 
 
@@ -392,6 +392,7 @@ def _parse_bandwidth(values: list[str]) -> int | None:
 def _is_candidate(value: str) -> bool:
     """Whether the value has the parts of RFC 8839 section 5.1, so that no reader of it stumbles."""
     parts = value.split()
+    related = [value for name, value in zip(parts[8::2], parts[9::2], strict=False) if name == "rport"]
     return (
         len(parts) >= 8
         and len(parts) % 2 == 0
@@ -399,6 +400,7 @@ def _is_candidate(value: str) -> bool:
         and _number(parts[3], 0xFFFFFFFF) is not None
         and _number(parts[5], 65535) is not None
         and parts[6] == "typ"
+        and all(_number(port, 65535) is not None for port in related)
     )
 
 

@@ -70,11 +70,11 @@ def test_a_pause_becomes_silence_and_sound_comes_back(codec: Codec):
     assert level(frames[-1][0]) > 0.1
 
 
-@pytest.mark.parametrize("duration", [10, 20, 30, 40, 60, 120])
-@pytest.mark.parametrize("name", ["PCMU", "opus"])
+@pytest.mark.parametrize(
+    ("name", "duration"),
+    [*(("PCMU", ms) for ms in (10, 20, 30, 40, 60, 120)), *(("opus", ms) for ms in (10, 20, 40, 60, 120))],
+)
 def test_packets_of_any_duration_play_at_the_right_speed(name: str, duration: int):
-    if name == "opus" and duration == 30:
-        pytest.skip("opus has no frame of 30 ms")
     stream = list(long_packets(name, duration, 3000 // duration))
     playout = Playout([OPUS, PCMU])
     heard: list[tuple[bytes, bool]] = []

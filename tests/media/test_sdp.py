@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import pytest
+from aiortc.sdp import candidate_from_sdp
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -242,6 +243,35 @@ def test_whatever_comes_is_a_description_or_a_media_error(text: str):
 def test_any_text_is_a_description_or_a_media_error(text: str):
     with suppress(MediaError):
         parse(text)
+
+
+candidate_parts = st.sampled_from(
+    [
+        "1",
+        "2",
+        "udp",
+        "tcp",
+        "192.0.2.1",
+        "typ",
+        "host",
+        "raddr",
+        "rport",
+        "9",
+        "x",
+        "tcptype",
+        "active",
+        "-1",
+        "²",
+        "generation",
+    ]
+)
+
+
+@given(st.lists(candidate_parts, max_size=6))
+def test_a_candidate_that_is_kept_can_be_read(rest: list[str]):
+    line = " ".join(["a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host", *rest])
+    for candidate in audio_of(plus(RTPENGINE_OFFER, line)).candidates:
+        assert candidate_from_sdp(candidate).port in (5000, 30012)
 
 
 words = st.text("abcXYZ0189+/-", min_size=1, max_size=12)
