@@ -53,7 +53,13 @@ class MediaEngine:
                 self._thread = MediaThread(self._certificate)
                 self._thread.acquire()
             thread = self._thread
-        peer = MediaPeer(thread, servers=asked, loopback=config.loopback, preferred=config.preferred_codecs)
+        peer = MediaPeer(
+            thread,
+            servers=asked,
+            loopback=config.loopback,
+            preferred=config.preferred_codecs,
+            srtp=config.srtp,
+        )
         return MediaSession(thread, peer, application, call_id, emit, clock, config.source)
 
     def _certificate(self) -> Certificate:

@@ -30,6 +30,7 @@ T = TypeVar("T")
 logger = logging.getLogger("jzrx.media")
 
 CLOSED = "The call's media is closed."
+PLAIN = "This session offers plain RTP, and carries none."
 CANCEL_INTERVAL = 0.02  # s
 
 
@@ -61,12 +62,19 @@ class MediaPeer:
     """Everything here is called on the media thread; coroutines, which raise MediaError, by way of `run`."""
 
     def __init__(
-        self, thread: MediaThread, *, servers: tuple[Server, ...], loopback: bool, preferred: tuple[str, ...]
+        self,
+        thread: MediaThread,
+        *,
+        servers: tuple[Server, ...],
+        loopback: bool,
+        preferred: tuple[str, ...],
+        srtp: bool = True,
     ) -> None:
         self._thread = thread
         self._servers = servers
         self._loopback = loopback
         self._preferred = preferred
+        self._srtp = srtp
         self._session_id = secrets.randbits(62)
         self._ssrc = secrets.randbits(32)
         self._cname = secrets.token_urlsafe(12)
@@ -102,12 +110,14 @@ class MediaPeer:
     # --- offers and answers ---
 
     async def create_offer(self, *, held: bool) -> str:
-        way = await self._gathered(controlling=True)
-        self._offer = make_offer(self._local(way), self._agreed, held=held)
+        local = self._local(await self._gathered(controlling=True)) if self._srtp else self._plain()
+        self._offer = make_offer(local, self._agreed, held=held)
         self._offered_hold, self._before = held, self._agreed
         return build(self._offer)
 
     async def set_answer(self, text: str, *, provisional: bool) -> None:
+        if not self._srtp:
+            raise MediaError(PLAIN)
         if self._offer is None:
             raise MediaError("There is no open offer that this could answer.")
         agreement = apply_answer(self._offer, parse(text), self._before)
@@ -119,6 +129,8 @@ class MediaPeer:
             self._offer = None
 
     async def create_answer(self, text: str, *, held: bool) -> str:
+        if not self._srtp:
+            raise MediaError(PLAIN)
         offer = parse(text)
         # What cannot be answered raises here, before anything was touched.
         agreement = make_answer(offer, self._local(self._way or self._make_way()), self._agreed, held=held)
@@ -150,6 +162,10 @@ class MediaPeer:
             candidates=way.candidates,
             fingerprints=way.fingerprints,
         )
+
+    def _plain(self) -> LocalMedia:
+        """Plain RTP, for a server that shows its clients what they refuse; it could carry nothing."""
+        return LocalMedia(session_id=self._session_id, ssrc=self._ssrc, cname=self._cname, address="127.0.0.1")
 
     def _moves(self, agreement: Agreement) -> bool:
         return self._agreed is not None and not same_transport(self._agreed.remote_audio, agreement.remote_audio)

@@ -12,7 +12,7 @@ import logging
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pylibsrtp
 from aioice import Candidate, Connection, stun
@@ -21,6 +21,7 @@ from aioice.ice import StunProtocol, relayed_candidate
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
 from jzrx.media.ice_servers import Server
+from jzrx.media.rtp import classify
 from jzrx.media.sdp import AudioDescription, Fingerprint
 from jzrx.ports import MediaError
 
@@ -63,7 +64,7 @@ class _Ice(Connection):
 
     def __init__(self, *, servers: tuple[Server, ...] = (), loopback: bool = False, **credentials: Any) -> None:
         super().__init__(ice_controlling=False, **credentials)
-        self.on_media: Callable[[bytes], None] = lambda data: None
+        self.on_media: Callable[[bytes, Literal["rtp", "rtcp"]], None] = lambda data, kind: None
         self.on_closed: Callable[[], None] = lambda: None
         self.round_trip_time: float | None = None
         self._servers = servers
@@ -209,11 +210,10 @@ def _intercept(protocol: StunProtocol) -> None:
     below, ask = protocol.datagram_received, protocol.request
 
     def datagram_received(data: Any, addr: tuple[Any, ...]) -> None:
-        # RFC 7983 section 7: [0..3] STUN, [20..63] DTLS, [128..191] RTP or RTCP; anything else is dropped.
-        first = data[0] if data else 255
-        if 128 <= first <= 191:
-            protocol.receiver.on_media(data)  # type: ignore[attr-defined]
-        elif first <= 3 or 20 <= first <= 63:
+        kind = classify(data)
+        if kind == "rtp" or kind == "rtcp":
+            cast("_Ice", protocol.receiver).on_media(data, kind)
+        elif kind is not None:
             try:
                 below(data, addr)
             except Exception as error:  # whatever the network sends: aioice lets some malformed attributes through
@@ -404,12 +404,11 @@ class IceDtls:
         if self._tx is not None:
             self._ice.send_media(self._tx.protect_rtcp(packet))
 
-    def _media_received(self, data: bytes) -> None:
-        if self._rx is None or not 12 <= len(data) <= MAX_DATAGRAM:
+    def _media_received(self, data: bytes, kind: Literal["rtp", "rtcp"]) -> None:
+        if self._rx is None or len(data) > MAX_DATAGRAM:
             return
         try:
-            # RFC 5761 section 4: the second byte is 192 to 223 in RTCP, and in no RTP.
-            if 192 <= data[1] <= 223:
+            if kind == "rtcp":
                 self._on_rtcp(self._rx.unprotect_rtcp(data))
             else:
                 self._on_rtp(self._rx.unprotect(data))

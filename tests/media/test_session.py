@@ -296,3 +296,16 @@ async def test_an_application_that_is_blocked_loses_frames_only(party: Make, cap
     assert stats is not None
     assert stats.packets_lost == 0
     assert "2 s behind" in caplog.text
+
+
+async def test_a_plain_rtp_offer_is_refused_with_what_to_do(party: Make) -> None:
+    server, alice = party(srtp=False), party()
+    offer = await server.session.create_offer()
+    assert "m=audio 9 RTP/AVP" in offer
+    assert "fingerprint" not in offer
+    with pytest.raises(MediaError, match="wss") as caught:
+        await alice.session.create_answer(offer)
+    assert caught.value.code == 488
+    assert (caught.value.warning or "").startswith("304 ")
+    with pytest.raises(MediaError, match="plain RTP"):
+        await server.session.set_answer(offer)
