@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from reactivex.testing import TestScheduler
 
 from jzrx.sip.headers import NameAddr
-from jzrx.sip.message import Headers, Request, Response, parse_message
+from jzrx.sip.message import Headers, MessageError, Request, Response, parse_message
 from jzrx.sip.uri import Uri
 from jzrx.testing.wire import Wire
 from jzrx.types import Headers as Pairs
@@ -62,7 +62,10 @@ class Peer:
         self.say(respond(self.last(method), status, reason, headers=headers, sdp=sdp, tag=tag))
 
     def _arrived(self, frame: str) -> None:
-        message = parse_message(frame)
+        try:
+            message = parse_message(frame)
+        except MessageError:
+            return  # a refusal that repeats the malformed headers of what the script said
         self.received.append(message)
         if not isinstance(message, Request):
             return

@@ -23,15 +23,17 @@ from jzrx.events import Event
 from jzrx.sip.config import AgentConfig, make_contact
 from jzrx.sip.engine import Engine, MediaOutput
 from jzrx.sip.machine import AnswerWanted, OfferWanted, Settle
-from jzrx.sip.message import Request, Response, parse_message
+from jzrx.sip.message import MessageError, Request, Response, parse_message
 from jzrx.testing.peer import Peer
 from jzrx.testing.wire import Wire
 from jzrx.types import CallEndCause, CallQualityStats
 
 __all__ = ["CountedIds", "Entry", "Log", "Phone", "Script", "brief", "link", "play"]
 
-Entry = tuple[float, Request | Response | None, Event | None]
-"""What happened at a time: a message that was sent, or an event."""
+Sent = Request | Response | str
+"""What was sent: a message, or its text where a refusal repeats the malformed headers of what it refuses."""
+Entry = tuple[float, Sent | None, Event | None]
+"""What happened at a time: something was sent, or an event."""
 Log = list[Entry]
 Step = Command | Request | Response | str | bytes | Callable[[], object]
 """A command that the user gives, a message or a raw frame that arrives, or anything else that is done."""
@@ -85,7 +87,7 @@ class Phone:
             settle=lambda settle: self.settled[settle.token].append(settle),
         )
         self.engine.events.subscribe(lambda event: self.log.append((self.now, None, event)))
-        wire.on_sent = lambda frame: self.log.append((self.now, parse_message(frame), None))
+        wire.on_sent = lambda frame: self.log.append((self.now, _parsed(frame), None))
 
     @classmethod
     def with_peer(cls, **config: Any) -> "tuple[Phone, Peer]":
@@ -107,7 +109,7 @@ class Phone:
 
     def sent(self, what: str | int) -> list[Any]:
         """All requests of that method, or all responses with that status, that were sent."""
-        return [message for _, message, _ in self.log if message is not None and what == _kind(message)]
+        return [message for _, message, _ in self.log if message and what == _kind(message)]
 
     def events(self, kind: type[Any]) -> list[Any]:
         """All events of that class."""
@@ -169,15 +171,34 @@ def brief(log: Iterable[Entry]) -> list[tuple[float, str | None, str | None]]:
 
     An event shows its name and what it says, but times, call ids and headers; of a bool its name, if it is true.
     """
-    return [(time, message and _line(message), event and _fact(event)) for time, message, event in log]
+    return [(time, sent and _line(sent), event and _fact(event)) for time, sent, event in log]
 
 
-def _kind(message: Request | Response) -> str | int:
-    return message.method if isinstance(message, Request) else message.status_code
+def _parsed(frame: str) -> Sent:
+    try:
+        return parse_message(frame)
+    except MessageError:
+        return frame
 
 
-def _line(message: Request | Response) -> str:
-    return message.method if isinstance(message, Request) else f"{message.status_code} {message.cseq.method}"
+def _kind(sent: Sent) -> str | int | None:
+    match sent:
+        case Request():
+            return sent.method
+        case Response():
+            return sent.status_code
+        case _:
+            return None
+
+
+def _line(sent: Sent) -> str:
+    match sent:
+        case Request():
+            return sent.method
+        case Response():
+            return f"{sent.status_code} {sent.cseq.method}"
+        case _:
+            return sent.partition("\r\n")[0]
 
 
 _UNSAID = frozenset(("at", "call_id", "headers", "server", "until", "message"))
