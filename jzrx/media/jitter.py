@@ -81,6 +81,7 @@ class JitterBuffer:
         self.counters = JitterCounters()
         self._slots: dict[int, RtpPacket] = {}
         self._missing: set[int] = set()  # what was concealed though it may still come
+        self._calm = 0  # packet times since the last late packet
         self.set_depth(depth, max_depth)
         self.reset()
 
@@ -150,7 +151,7 @@ class JitterBuffer:
         self._waited = 0
         self._starved = 0  # packet times in a row with nothing to play
         self._insertions = 0  # packet times to conceal to reach a greater depth
-        self._calm: int = 0
+        self._calm = 0
         self._watched = 0
         self._surplus = 2 * self._max
 

@@ -101,7 +101,7 @@ def test_whatever_comes_becomes_sound(make: Callable[[], tuple[Encoder, Decoder]
     for payload in payloads:
         for sound in (decoder.decode(payload), decoder.decode_fec(payload), decoder.conceal()):
             assert len(sound) % 2 == 0
-            assert len(sound) <= 2 * max(48000 * 120 // 1000, len(payload))
+            assert len(sound) <= 2 * max(48000 * 140 // 1000, len(payload))
 
 
 def test_a_corrupt_payload_is_counted_and_concealed():
