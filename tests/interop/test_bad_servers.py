@@ -46,7 +46,8 @@ async def test_nothing_listens(kamailio: Kamailio) -> None:
         url = f"ws://127.0.0.1:{closed.getsockname()[1]}"
         async with failing(kamailio, url) as failure:
             assert failure.type is ConnectionError
-            assert "nothing listens" in str(failure.value) and "check the address and the port" in str(failure.value)
+            assert "nothing listens" in str(failure.value)
+            assert "check the address and the port" in str(failure.value)
 
 
 async def test_there_is_no_such_host(kamailio: Kamailio) -> None:
@@ -66,7 +67,8 @@ async def test_wss_towards_a_plain_port(kamailio: Kamailio) -> None:
 
 async def test_a_certificate_of_an_unknown_authority(kamailio: Kamailio) -> None:
     async with failing(kamailio, kamailio.untrusted_wss_url, ssl=kamailio.ssl_context) as failure:
-        assert "not trusted" in str(failure.value) and "ssl=" in str(failure.value)
+        assert "not trusted" in str(failure.value)
+        assert "ssl=" in str(failure.value)
 
 
 async def test_certificates_are_verified_by_default(kamailio: Kamailio) -> None:
@@ -104,7 +106,8 @@ async def test_a_server_that_accepts_and_says_nothing(kamailio: Kamailio, fault_
     proxy.say_nothing()
     async with failing(kamailio, proxy.url) as failure:
         assert failure.type is ConnectionError
-        assert "no connection" in str(failure.value) and "3 s" in str(failure.value)
+        assert "no connection" in str(failure.value)
+        assert "3 s" in str(failure.value)
 
 
 async def test_the_same_client_connects_once_the_server_is_there(
@@ -119,7 +122,8 @@ async def test_the_same_client_connects_once_the_server_is_there(
             await client.connect()
         await proxy.heal()
         await client.connect()
-        assert client.is_registered.value and client.error.value is None
+        assert client.is_registered.value
+        assert client.error.value is None
         await client.disconnect()
         await client.connect()
         assert client.is_registered.value

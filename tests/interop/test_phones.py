@@ -46,7 +46,9 @@ async def test_they_call_each_other_and_are_heard(kamailio: Kamailio, scheme: Sc
         await hears_tone(alice.call, BOB_HZ)
         await hears_tone(bob.call, ALICE_HZ)
         stats = await alice.call.get_stats()
-        assert stats is not None and stats.codec == "opus" and stats.packets_received > 0
+        assert stats is not None
+        assert stats.codec == "opus"
+        assert stats.packets_received > 0
 
         await bob.line.hangup()
         await alice.line.call.wait(None, timeout=5)
@@ -76,16 +78,19 @@ async def test_hold_and_unhold_from_both_sides(kamailio: Kamailio, scheme: Schem
         await hears_tone(bob.call, ALICE_HZ)
 
         await alice.line.toggle_hold()
-        assert alice.line.is_held.value and alice.line.state.value == CallState.HELD
+        assert alice.line.is_held.value
+        assert alice.line.state.value == CallState.HELD
         await bob.line.is_remotely_held.wait(True, timeout=5)
-        assert not bob.line.is_held.value and bob.line.state.value == CallState.CONNECTED
+        assert not bob.line.is_held.value
+        assert bob.line.state.value == CallState.CONNECTED
         await hears_silence(bob.call)
 
         await bob.line.toggle_hold()
         await alice.line.is_remotely_held.wait(True, timeout=5)
         await alice.line.toggle_hold()
         await bob.line.is_remotely_held.wait(False, timeout=5)
-        assert not alice.line.is_held.value and bob.line.is_held.value
+        assert not alice.line.is_held.value
+        assert bob.line.is_held.value
         await bob.line.toggle_hold()
         await alice.line.is_remotely_held.wait(False, timeout=5)
         await hears_tone(bob.call, ALICE_HZ)
@@ -101,7 +106,8 @@ async def test_g711_when_it_is_preferred(kamailio: Kamailio) -> None:
         await hears_tone(bob.call, ALICE_HZ)
         await hears_tone(alice.call, BOB_HZ)
         stats = await alice.call.get_stats()
-        assert stats is not None and stats.codec == "PCMU"
+        assert stats is not None
+        assert stats.codec == "PCMU"
 
 
 async def test_dtmf_by_info(kamailio: Kamailio) -> None:
@@ -116,7 +122,8 @@ async def test_dtmf_by_info(kamailio: Kamailio) -> None:
 
 async def test_messages_with_any_text(kamailio: Kamailio) -> None:
     async with alice_and_bob(kamailio) as (alice, bob):
-        assert alice.client.client.value is not None and bob.client.client.value is not None
+        assert alice.client.client.value is not None
+        assert bob.client.client.value is not None
         received: list[SipMessage] = []
         bob.client.client.value.on("message", received.append)
         text = "Grüße, κόσμε, 世界 👋\r\n\r\nzweite Zeile"
@@ -200,9 +207,11 @@ async def test_a_second_caller_waits_and_the_first_is_held(kamailio: Kamailio) -
         assert bob.call is first
         await bob.line.answer_incoming()
         await second
-        assert bob.call is not first and first.is_held
+        assert bob.call is not first
+        assert first.is_held
         await bob.line.hangup()
-        assert bob.line.call.value is first and bob.line.state.value == CallState.HELD
+        assert bob.line.call.value is first
+        assert bob.line.state.value == CallState.HELD
 
 
 # --- registration --------------------------------------------------------------------------------------------------
@@ -250,7 +259,7 @@ async def test_a_nonce_is_used_again(kamailio: Kamailio) -> None:
         for _ in range(2):
             with pytest.raises(CallError):
                 await alice.line.make_call("486")
-        challenges = [message for message in await kamailio.messages("INVITE", status=407)]
+        challenges = list(await kamailio.messages("INVITE", status=407))
         assert len(challenges) == 1
 
 
