@@ -181,10 +181,10 @@ class Agent:
         self._outputs.append(output)
 
     def _flush(self) -> list[Output]:
-        self._calls.forget_closed()
         leaving = self._connection.phase is ConnectionPhase.LEAVING
         if leaving and self._registration.busy is None and self._calls.are_closed:
             self._connect(Quiet())
+        self._calls.forget_closed()
         outputs, self._outputs = self._outputs, []
         return outputs
 
