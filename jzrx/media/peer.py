@@ -208,13 +208,14 @@ class MediaPeer:
             self._thread.certificate(),
             servers=self._servers,
             loopback=self._loopback,
-            on_rtp=lambda data: self._stream and self._stream.rtp_received(data),
-            on_rtcp=lambda data: self._stream and self._stream.rtcp_received(data),
-            on_lost=lambda: self._set_media(
-                MediaState.FAILED, "The other side answers no connectivity checks any more."
-            ),
+            on_rtp=self._rtp_received,
+            on_rtcp=self._rtcp_received,
+            on_lost=self._lost,
         )
         return self._way
+
+    def _lost(self) -> None:
+        self._set_media(MediaState.FAILED, "The other side answers no connectivity checks any more.")
 
     async def _gathered(self, *, controlling: bool) -> IceDtls:
         async with self._gathering:  # else one that comes while another is being cancelled goes on with its remains
@@ -272,10 +273,28 @@ class MediaPeer:
             agreement,
             ssrc=self._ssrc,
             cname=self._cname,
-            send_rtp=lambda packet: self._way and self._way.send_rtp(packet),
-            send_rtcp=lambda packet: self._way and self._way.send_rtcp(packet),
+            send_rtp=self._send_rtp,
+            send_rtcp=self._send_rtcp,
             now=self._thread.loop.time,
         )
+
+    # The way and the stream find each other by way of the peer, as the way may change in the call.
+
+    def _rtp_received(self, packet: bytes) -> None:
+        if self._stream is not None:
+            self._stream.rtp_received(packet)
+
+    def _rtcp_received(self, packet: bytes) -> None:
+        if self._stream is not None:
+            self._stream.rtcp_received(packet)
+
+    def _send_rtp(self, packet: bytes) -> None:
+        if self._way is not None:
+            self._way.send_rtp(packet)
+
+    def _send_rtcp(self, packet: bytes) -> None:
+        if self._way is not None:
+            self._way.send_rtcp(packet)
 
     def _flow(self) -> None:
         if self._stream is not None and self._agreed is not None:
@@ -294,8 +313,8 @@ class MediaPeer:
         self._plays[token] = None
 
         def start(stream: Stream) -> None:
-            if token in self._plays:
-                self._plays[token] = stream.play(source, lambda: self.stop(token))
+            if token in self._plays and (stop := stream.play(source, lambda: self.stop(token))):
+                self._plays[token] = stop
 
         self._with_stream(start)
 
@@ -318,7 +337,7 @@ class MediaPeer:
 
     def remove_sink(self, sink: Sink) -> None:
         """Call it no more."""
-        self._with_stream(lambda stream: sink in stream.sinks and stream.sinks.remove(sink))
+        self._with_stream(lambda stream: stream.remove_sink(sink))
 
     def relay_to(self, other: "MediaPeer | None") -> None:
         """Send what arrives here on to `other` in place of what it would send itself."""

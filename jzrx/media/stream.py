@@ -148,7 +148,12 @@ class Stream:
                 sink(sound, concealed)
             except Exception:
                 logger.exception("a sink raised, and gets nothing more")
-                self.sinks.remove(sink)
+                self.remove_sink(sink)
+
+    def remove_sink(self, sink: Sink) -> None:
+        """Call it no more; nothing happens if it is not there."""
+        if sink in self.sinks:
+            self.sinks.remove(sink)
 
     # --- how it is ---
 

@@ -228,8 +228,8 @@ def _intercept(protocol: StunProtocol) -> None:
             protocol.receiver.round_trip_time = elapsed
         return answer
 
-    protocol.datagram_received = datagram_received
-    protocol.request = request
+    protocol.datagram_received = datagram_received  # type: ignore[method-assign]
+    protocol.request = request  # type: ignore[method-assign]
 
 
 class IceDtls:
@@ -312,9 +312,10 @@ class IceDtls:
         """Open the sockets and ask the servers, for at most 0.5 s; those that do not answer are left out.
 
         `controlling`: we make the offer (RFC 8445 section 6.1.1). Known before the offer leaves, since checks may
-        come before the answer does, and a role conflict then costs the call.
+        come before the answer does, and a role conflict then costs the call. Once connected the role stays.
         """
-        self._ice.ice_controlling = controlling
+        if self._ice.remote_username is None:
+            self._ice.ice_controlling = controlling
         await self._ice.gather_candidates()
 
     async def connect(self, remote: AudioDescription, *, active: bool) -> None:

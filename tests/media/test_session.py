@@ -109,6 +109,7 @@ async def test_both_hold_and_take_it_back_in_any_order(party: Make) -> None:
     await asyncio.gather(alice.hears(1000), bob.hears(440))
     assert alice.holds[-1] is False
     assert bob.holds[-1] is False
+    assert [each.session._peer._way._ice.ice_controlling for each in (alice, bob)] == [True, False], "roles stay"
 
 
 async def test_an_offer_that_was_refused_changes_nothing(party: Make) -> None:
