@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reactivex.abc import DisposableBase
+from reactivex.disposable import CompositeDisposable, Disposable
 
 from jzrx.action import Action, Deferred
 from jzrx.errors import CallError
@@ -39,7 +40,7 @@ class JambonzCall:
         media = phone.any_line().media
         self._media = media
         self._audio = CallAudio(lambda: media.session(call_id), media.opened(call_id))
-        self._monitor: QualityMonitor | None = None
+        self._monitoring: DisposableBase = Disposable()
         self.emitter = Emitter("a call", CALL_EVENTS)
 
     # --- what it is -------------------------------------------------------------------------------------------------
@@ -220,21 +221,16 @@ class JambonzCall:
             line.emit(StatsSampled(at=line.now, call_id=self._id, stats=stats))
 
         def start() -> None:
-            if self.state is not CallState.ENDED:
-                self._stop_monitor()
-                self._monitor = QualityMonitor(self._measure, report, interval_ms / 1000, line.scheduler)
-                self._snapshot.subscribe(on_completed=self._stop_monitor)
+            self._monitoring.dispose()
+            monitor = QualityMonitor(self._measure, report, interval_ms / 1000, line.scheduler)
+            self._monitoring = CompositeDisposable(Disposable(monitor.stop))
+            self._monitoring.add(self._snapshot.subscribe(on_completed=self._monitoring.dispose))
 
         line.run(start)
 
     def stop_quality_monitoring(self) -> None:
         """Take no more samples; if there are none, nothing happens."""
-        self._phone.any_line().run(self._stop_monitor)
-
-    def _stop_monitor(self) -> None:
-        monitor, self._monitor = self._monitor, None
-        if monitor is not None:
-            monitor.stop()
+        self._phone.any_line().run(lambda: self._monitoring.dispose())
 
     async def _measure(self) -> CallQualityStats | None:
         session = self._media.session(self._id)

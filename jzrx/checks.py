@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeGuard
 
 import attrs
 
@@ -16,20 +16,21 @@ from jzrx.headers import checked_headers
 from jzrx.ports import IceServer
 
 __all__ = [
+    "Attribute",
     "CODECS",
     "DIGEST_ALGORITHMS",
-    "algorithms",
-    "codecs",
-    "constraints",
-    "converted",
+    "digest_algorithms",
     "flag",
-    "header_fields",
+    "headers",
     "ice_servers",
     "is_ipv6",
     "is_media_type",
+    "media_constraints",
     "number",
-    "peer_config",
+    "pc_config",
+    "preferred_codecs",
     "refusal",
+    "register_headers",
     "source",
     "text",
 ]
@@ -97,99 +98,116 @@ def source(_: Any, attribute: Attribute, value: Any) -> None:
 # --- converters -------------------------------------------------------------------------------------------------------
 
 
-def converted(convert: Callable[[Any, Attribute], Any]) -> Any:
-    """`convert` as an attrs converter that is told which field it converts."""
-    return attrs.Converter(convert, takes_field=True)
+def headers(value: Any) -> Mapping[str, str] | None:
+    """Custom headers of a call."""
+    return _header_fields(value, "headers")
 
 
-def header_fields(value: Any, attribute: Attribute) -> Mapping[str, str] | None:
-    """Custom SIP headers, checked."""
+def register_headers(value: Any) -> Mapping[str, str] | None:
+    """Custom headers of REGISTER."""
+    return _header_fields(value, "register_headers")
+
+
+def _header_fields(value: Any, name: str) -> Mapping[str, str] | None:
     if value is None:
         return None
-    if not isinstance(value, Mapping):
-        raise refusal(attribute.name, value, "a mapping of header names to values")
-    return MappingProxyType(dict(checked_headers(cast(Mapping[str, str], value), attribute.name)))
+    if not _is_mapping(value):
+        raise refusal(name, value, "a mapping of header names to values")
+    return MappingProxyType(dict(checked_headers(value, name)))
 
 
-def codecs(value: Any, attribute: Attribute) -> tuple[str, ...]:
+def preferred_codecs(value: Any) -> tuple[str, ...]:
     """Codec names in any case, as SDP spells them."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ValueError(f"{attribute.name} must be a list of codec names from {', '.join(CODECS)}")
+    known = ", ".join(CODECS)
+    if not _is_list(value):
+        raise ValueError(f"preferred_codecs must be a list of codec names from {known}")
     spelled = {codec.lower(): codec for codec in CODECS}
-    names = [str(name) for name in cast(Sequence[object], value)]
+    names = [str(name) for name in value]
     for name in names:
         if name.lower() not in spelled:
-            raise ValueError(f"{attribute.name}: unknown codec {name!r}; there are {', '.join(CODECS)}")
+            raise ValueError(f"preferred_codecs: unknown codec {name!r}; there are {known}")
     return tuple(dict.fromkeys(spelled[name.lower()] for name in names))
 
 
-def algorithms(value: Any, attribute: Attribute) -> tuple[str, ...]:
+def digest_algorithms(value: Any) -> tuple[str, ...]:
     """Digest algorithms, one at least."""
     known = ", ".join(DIGEST_ALGORITHMS)
-    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
-        raise ValueError(f"{attribute.name} must be a list of one or more of {known}")
-    names = tuple(dict.fromkeys(str(name).upper() for name in cast(Sequence[object], value)))
+    if not _is_list(value) or not value:
+        raise ValueError(f"digest_algorithms must be a list of one or more of {known}")
+    names = tuple(dict.fromkeys(str(name).upper() for name in value))
     for name in names:
         if name not in DIGEST_ALGORITHMS:
-            raise ValueError(f"{attribute.name}: unknown algorithm {name!r}; there are {known}")
+            raise ValueError(f"digest_algorithms: unknown algorithm {name!r}; there are {known}")
     return names
 
 
-def constraints(value: Any, attribute: Attribute) -> Mapping[str, Any]:
-    """`media_constraints` (W3C MediaStreamConstraints), as far as a phone has them."""
-    name = attribute.name
-    if not isinstance(value, Mapping):
-        raise refusal(name, value, "a mapping such as {'audio': True}")
-    given: Mapping[str, Any] = MappingProxyType({"audio": True, **cast(Mapping[str, Any], value)})
+def media_constraints(value: Any) -> Mapping[str, Any]:
+    """W3C MediaStreamConstraints, as far as a phone has them."""
+    if not _is_mapping(value):
+        raise refusal("media_constraints", value, "a mapping such as {'audio': True}")
+    given = MappingProxyType({"audio": True, **value})
     if given.get("video"):
-        raise ValueError(f"{name}: video is not supported; leave it out")
+        raise ValueError("media_constraints: video is not supported; leave it out")
     if unknown := given.keys() - {"audio", "video"}:
-        raise ValueError(f"{name}: unknown constraint {', '.join(sorted(map(str, unknown)))}; there is audio")
+        raise ValueError(f"media_constraints: unknown {', '.join(sorted(map(str, unknown)))}; there is audio")
     audio = given["audio"]
-    if not isinstance(audio, bool) and not (isinstance(audio, Mapping) and [*cast(Any, audio)] == ["deviceId"]):
-        raise ValueError(f"{name}: audio must be True, False or {{'deviceId': ...}}, not {audio!r}")
+    if not isinstance(audio, bool) and not (_is_mapping(audio) and [*audio] == ["deviceId"]):
+        raise ValueError(f"media_constraints: audio must be True, False or {{'deviceId': ...}}, not {audio!r}")
     return given
 
 
-def peer_config(value: Any, attribute: Attribute) -> Mapping[str, Any] | None:
-    """`pc_config` (W3C RTCConfiguration), as far as it names ICE servers."""
+def pc_config(value: Any) -> Mapping[str, Any] | None:
+    """W3C RTCConfiguration, as far as it names ICE servers."""
     if value is None:
         return None
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{attribute.name} must be a mapping such as {{'iceServers': []}}")
-    config: Mapping[str, Any] = MappingProxyType(dict(cast(Mapping[str, Any], value)))
+    if not _is_mapping(value):
+        raise ValueError("pc_config must be a mapping such as {'iceServers': []}")
+    config = MappingProxyType(dict(value))
     if unknown := config.keys() - {"iceServers"}:
-        raise ValueError(f"{attribute.name}: only iceServers is supported, not {', '.join(sorted(map(str, unknown)))}")
-    ice_servers(config, attribute.name)
+        raise ValueError(f"pc_config: only iceServers is supported, not {', '.join(sorted(map(str, unknown)))}")
+    ice_servers(config)
     return config
 
 
-def ice_servers(config: Mapping[str, Any] | None, name: str = "pc_config") -> tuple[IceServer, ...] | None:
+def ice_servers(config: Mapping[str, Any] | None) -> tuple[IceServer, ...] | None:
     """The ICE servers of a `pc_config`; None if it says nothing about them."""
     if config is None or "iceServers" not in config:
         return None
     servers = config["iceServers"]
-    if isinstance(servers, str) or not isinstance(servers, Sequence):
-        raise ValueError(f"{name}: iceServers must be a list such as [{{'urls': 'stun:stun.example.com'}}]")
-    return tuple(_ice_server(server, name) for server in cast(Sequence[Any], servers))
+    if not _is_list(servers):
+        raise ValueError("pc_config: iceServers must be a list such as [{'urls': 'stun:stun.example.com'}]")
+    return tuple(_ice_server(server) for server in servers)
 
 
-def _ice_server(server: Any, name: str) -> IceServer:
-    if not isinstance(server, Mapping) or "urls" not in server:
-        raise ValueError(f"{name}: each of iceServers must be a mapping with 'urls'")
-    given = cast(Mapping[str, Any], server)
-    if unknown := given.keys() - {"urls", "username", "credential"}:
-        raise ValueError(f"{name}: an ICE server has urls, username and credential, not {', '.join(sorted(unknown))}")
-    urls: Any = given["urls"]
-    urls = (urls,) if isinstance(urls, str) else urls
-    if not isinstance(urls, Sequence) or not urls:
-        raise ValueError(f"{name}: urls must be a URL or a list of them")
-    for url in cast(Sequence[Any], urls):
+def _ice_server(server: Any) -> IceServer:
+    if not _is_mapping(server) or "urls" not in server:
+        raise ValueError("pc_config: each of iceServers must be a mapping with 'urls'")
+    if unknown := server.keys() - {"urls", "username", "credential"}:
+        raise ValueError(
+            f"pc_config: an ICE server has urls, username and credential, not {', '.join(sorted(unknown))}"
+        )
+    urls = [server["urls"]] if isinstance(server["urls"], str) else server["urls"]
+    if not _is_list(urls) or not urls:
+        raise ValueError("pc_config: urls must be a URL or a list of them")
+    for url in urls:
         if not isinstance(url, str) or not re.fullmatch(r"(?:stuns?|turns?):[^\s/?]+(?:\?transport=(?:udp|tcp))?", url):
-            raise ValueError(f"{name}: {url!r} is no STUN or TURN URL (stun:HOST:PORT, turn:HOST:PORT?transport=udp)")
-        if url.startswith("turn") and not (given.get("username") and given.get("credential")):
-            raise ValueError(f"{name}: {url} needs 'username' and 'credential'")
-    return IceServer(tuple(cast(Sequence[str], urls)), given.get("username"), given.get("credential"))
+            raise ValueError(
+                f"pc_config: {url!r} is no STUN or TURN URL (stun:HOST:PORT, turn:HOST:PORT?transport=udp)"
+            )
+        if url.startswith("turn") and not (server.get("username") and server.get("credential")):
+            raise ValueError(f"pc_config: {url} needs 'username' and 'credential'")
+    return IceServer(tuple(urls), server.get("username"), server.get("credential"))
+
+
+# --- what values are --------------------------------------------------------------------------------------------------
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
 
 
 def is_media_type(value: str) -> bool:

@@ -13,7 +13,7 @@ import attrs
 from attrs import field, frozen
 
 from jzrx import checks
-from jzrx.checks import Attribute, converted
+from jzrx.checks import Attribute
 from jzrx.ports import AudioSource, IceServer, MediaEngine
 
 __all__ = [
@@ -93,11 +93,11 @@ class Reconnect:
         return self.attempts is None or attempt <= self.attempts
 
 
-def _reconnect(value: Any, attribute: Attribute) -> Reconnect:
+def _reconnect(value: Any) -> Reconnect:
     if isinstance(value, Mapping):
         return resolve_options(Reconnect, cast(Mapping[str, Any], value), {})
     if not isinstance(value, Reconnect):
-        raise checks.refusal(attribute.name, value, "a jzrx.Reconnect, such as Reconnect(maximum=10)")
+        raise checks.refusal("reconnect", value, "a jzrx.Reconnect, such as Reconnect(maximum=10)")
     return value
 
 
@@ -176,12 +176,12 @@ class JambonzClientOptions:
     auto_register: bool = field(default=True, validator=checks.flag)
     register_expires: int = field(default=300, validator=checks.number(1, 2**32 - 1, "seconds", whole=True))
     user_agent: str = field(default=DEFAULT_USER_AGENT, validator=checks.text("a product name"))
-    register_headers: Mapping[str, str] | None = field(default=None, converter=converted(checks.header_fields))
+    register_headers: Mapping[str, str] | None = field(default=None, converter=checks.register_headers)
     connect_timeout: float = field(default=10.0, validator=checks.number(0.01, 3600, "seconds"))
     ssl: tls.SSLContext | None = field(default=None, validator=_ssl)
-    reconnect: Reconnect = field(factory=Reconnect, converter=converted(_reconnect))
-    pc_config: Mapping[str, Any] | None = field(default=None, repr=False, converter=converted(checks.peer_config))
-    digest_algorithms: Sequence[str] = field(default=checks.DIGEST_ALGORITHMS, converter=converted(checks.algorithms))
+    reconnect: Reconnect = field(factory=Reconnect, converter=_reconnect)
+    pc_config: Mapping[str, Any] | None = field(default=None, repr=False, converter=checks.pc_config)
+    digest_algorithms: Sequence[str] = field(default=checks.DIGEST_ALGORITHMS, converter=checks.digest_algorithms)
     audio: Audio | None = field(default=None, validator=checks.source)
     speaker: bool | str | None = field(default=None, validator=_speaker)
     media: MediaEngine | None = field(default=None, validator=_media)
@@ -231,9 +231,9 @@ class JambonzClientOptions:
 class AnswerOptions:
     """How an incoming call is answered: `headers` go out on the 200, the rest is as in `JambonzCallOptions`."""
 
-    headers: Mapping[str, str] | None = field(default=None, converter=converted(checks.header_fields))
-    pc_config: Mapping[str, Any] | None = field(default=None, repr=False, converter=converted(checks.peer_config))
-    preferred_codecs: Sequence[str] = field(default=(), converter=converted(checks.codecs))
+    headers: Mapping[str, str] | None = field(default=None, converter=checks.headers)
+    pc_config: Mapping[str, Any] | None = field(default=None, repr=False, converter=checks.pc_config)
+    preferred_codecs: Sequence[str] = field(default=(), converter=checks.preferred_codecs)
     audio: Audio | None = field(default=None, validator=checks.source)
 
     @property
@@ -252,9 +252,7 @@ class JambonzCallOptions(AnswerOptions):
     `pc_config` replaces the client's. `media_constraints` is `{"audio": True | False | {"deviceId": ...}}`.
     """
 
-    media_constraints: Mapping[str, Any] = field(
-        factory=lambda: {"audio": True}, converter=converted(checks.constraints)
-    )
+    media_constraints: Mapping[str, Any] = field(factory=lambda: {"audio": True}, converter=checks.media_constraints)
     no_answer_timeout: float | None = field(
         default=None, validator=checks.number(0.01, 86400, "seconds", optional=True)
     )

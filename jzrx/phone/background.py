@@ -17,12 +17,14 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._ending = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="jzrx-loop", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Cancel what runs, and end; from any thread, the loop's own included."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        if self._ending.acquire(blocking=False):  # a second stop would interrupt the end that the first has begun
+            self.loop.call_soon_threadsafe(self.loop.stop)
         if self._thread is not threading.current_thread():
             self._thread.join(_STOP_TIMEOUT)
 

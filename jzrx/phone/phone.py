@@ -98,7 +98,11 @@ class Phone:
             if started is not None:
                 started()
 
-        _run_and_wait(loop, start)
+        try:
+            _run_and_wait(loop, start)
+        except BaseException:
+            release()
+            raise
         return action.action
 
     def refuse_second_line(self) -> None:
@@ -162,7 +166,7 @@ class Phone:
             # What failed because the call is over is shown by its end.
             call = None if call_id is None else self.snapshot.calls.get(call_id)
             over = call_id is not None and (call is None or call.state is CallState.ENDED)
-            if shown and not over and self.line is not None:
+            if shown and not over and self.line is not None and not self.line.is_leaving:
                 code, reason = (error.code, error.reason) if isinstance(error, CallError) else (None, None)
                 self.line.emit(
                     ActionFailed(
@@ -226,7 +230,8 @@ def _run_and_wait(loop: asyncio.AbstractEventLoop, step: Callable[[], None]) -> 
 
     def run() -> None:
         try:
-            done.set_result(step())
+            step()
+            done.set_result(None)
         except BaseException as error:
             done.set_exception(error)
 

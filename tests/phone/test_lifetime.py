@@ -1,0 +1,194 @@
+"""Loops, threads and ends: real time, a real WebSocket, and nothing left behind."""
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jzrx
+from jzrx import JambonzError, create_jambonz_client, use_jambonz_client
+from jzrx.testing.fake_media import FakeMedia
+from tests.phone.registrar import registrar, registrar_in_threads
+
+LOGIN: dict[str, Any] = {"username": "alice", "password": "secret"}
+
+
+def loop_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "jzrx-loop"]
+
+
+async def test_it_connects_for_real_and_leaves_nothing() -> None:
+    async with registrar() as url:
+        before = asyncio.all_tasks()
+        async with create_jambonz_client(LOGIN, server=url) as client:
+            assert client.is_registered
+        assert client.state == "disconnected"
+        left = asyncio.all_tasks() - before  # the WebSocket says goodbye
+        if left:
+            _, pending = await asyncio.wait(left, timeout=1)
+            assert not {task for task in pending if "jzrx" in task.get_name()}
+
+
+async def test_what_cannot_be_reached_says_what_to_do() -> None:
+    client = create_jambonz_client(LOGIN, server="ws://localhost:9", connect_timeout=5)
+    with pytest.raises(jzrx.ConnectionError, match="nothing listens"):
+        await client.connect()
+    assert client.state == "error"
+    assert "nothing listens" in (client.error or "")
+
+
+async def test_a_loop_that_ends_without_disconnect_makes_no_noise(
+    caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    def program(url: str) -> tuple[str, jzrx.JambonzClient]:
+        client = create_jambonz_client(LOGIN, server=url, media=FakeMedia())
+        states: list[str] = []
+        client.on("stateChanged", states.append)
+
+        async def main() -> None:
+            await client.connect()
+            call = client.call("bob")
+            await asyncio.sleep(0)
+            assert call.state == "connecting"
+
+        asyncio.run(main())
+        return states[-1], client
+
+    with registrar_in_threads() as (url, _):
+        last, client = await asyncio.to_thread(program, url)
+    gc.collect()
+    assert last == "registered"  # no handler runs on a loop that ends
+    assert client.state == "disconnected"
+    assert client.call_count == 0
+    assert [record.message for record in caplog.records if record.name == "jzrx" and record.levelname == "WARNING"] == [
+        f"the event loop ended while alice was connected to {url}; disconnect() would have unregistered it"
+    ]
+    assert not recwarn.list
+    assert client.disconnect().done
+    with pytest.raises(jzrx.ConnectionError):
+        client.call("bob")
+
+
+def test_a_client_may_go_from_loop_to_loop() -> None:
+    with registrar_in_threads() as (url, expiries):
+        client = create_jambonz_client(LOGIN, server=url)
+
+        async def main() -> None:
+            async with client:
+                assert client.is_registered
+
+        asyncio.run(main())
+        asyncio.run(main())
+    assert expiries == [300, 0, 300, 0]
+
+
+def test_in_the_background() -> None:
+    with registrar_in_threads() as (url, expiries):
+        client = create_jambonz_client(LOGIN, server=url, background=True, media=FakeMedia())
+        threads: set[str] = set()
+        client.snapshot.subscribe(lambda _: threads.add(threading.current_thread().name))
+        client.connect().result(5)
+        assert client.is_registered
+        assert [thread.daemon for thread in loop_threads()] == [True]
+        call = client.call("bob")
+        call.hangup().result(5)
+        client.disconnect().result(5)
+        assert client.state == "disconnected"
+        for thread in loop_threads():
+            thread.join(5)
+        assert not loop_threads()
+        assert threads == {"MainThread", "jzrx-loop"}  # the first value comes where one subscribes
+        client.connect().result(5)  # again
+        client.disconnect().result(5)
+    assert expiries == [300, 0, 300, 0]
+
+
+def test_background_for_one_connect() -> None:
+    with registrar_in_threads() as (url, _):
+        client = create_jambonz_client(LOGIN, server=url)
+        with pytest.raises(RuntimeError, match="background"):
+            client.connect()
+        client.connect(background=True).result(5)
+        client.disconnect().result(5)
+
+
+def test_a_background_failure_ends_the_thread() -> None:
+    client = create_jambonz_client(LOGIN, server="ws://localhost:9", background=True)
+    with pytest.raises(jzrx.ConnectionError):
+        client.connect().result(5)
+    for thread in loop_threads():
+        thread.join(5)
+    assert not loop_threads()
+
+
+def test_two_clients_share_the_background_loop() -> None:
+    with registrar_in_threads() as (url, _):
+        first = create_jambonz_client(LOGIN, server=url, background=True)
+        second = create_jambonz_client(LOGIN, server=url, background=True)
+        first.connect().result(5)
+        second.connect().result(5)
+        assert len(loop_threads()) == 1
+        first.disconnect().result(5)
+        assert second.is_registered
+        second.disconnect().result(5)
+
+
+def test_with_background() -> None:
+    with registrar_in_threads() as (url, expiries):
+        hook = use_jambonz_client(LOGIN, server=url)
+        with jzrx.background():
+            hook.connect().result(5)
+            assert hook.client.value is not None
+            hook.disconnect().result(5)
+            assert hook.client.value is None
+        assert not loop_threads()
+    assert expiries == [300, 0]
+
+
+def test_what_is_connected_at_the_end_of_the_block_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    with registrar_in_threads() as (url, _):
+        client = create_jambonz_client(LOGIN, server=url)
+        with jzrx.background():
+            client.connect().result(5)
+        assert client.state == "disconnected"
+        assert not loop_threads()
+    assert "the event loop ended" in caplog.text
+
+
+@pytest.mark.parametrize("way", ["asyncio.run(main())", "client.connect(background=True).result(5)"])
+def test_an_interpreter_that_exits_without_disconnect_is_quiet(way: str) -> None:
+    program = f"""
+import asyncio, sys, jzrx
+client = jzrx.create_jambonz_client(server=sys.argv[1], username="alice", password="secret")
+async def main():
+    await client.connect()
+{way}
+print(client.state)
+"""
+    with registrar_in_threads() as (url, _):
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "default", "-c", program, url],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+async def test_use_after_a_fork_raises() -> None:
+    async with registrar() as url, create_jambonz_client(LOGIN, server=url) as client:
+        pid = client._phone._pid  # pyright: ignore[reportPrivateUsage]
+        client._phone._pid = pid + 1  # as a child process would see it  # pyright: ignore[reportPrivateUsage]
+        for action in (lambda: client.call("bob"), client.connect, client.register):
+            with pytest.raises(JambonzError, match="fork"):
+                action()
+        client._phone._pid = pid  # pyright: ignore[reportPrivateUsage]
