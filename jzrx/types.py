@@ -40,7 +40,8 @@ class ClientState(StrEnum):
 class CallState(StrEnum):
     """The state of a call; mirrors the documented `CallState`.
 
-    Outbound: idle, connecting, ringing, connected or held, ended. Inbound: ringing, connecting, connected or held, ended.
+    Outbound: idle, connecting, ringing, connected or held, ended.
+    Inbound: ringing, connecting, connected or held, ended.
     """
 
     IDLE = "idle"
@@ -71,8 +72,8 @@ class MediaState(StrEnum):
 class CallEndCause:
     """Why a call ended; mirrors the documented payload of `ended` and `failed`.
 
-    `code` is always a SIP status code: the final response, the `cause` of a BYE's `Reason: SIP` (RFC 3326), or else 200;
-    487 for a call cancelled before its answer, 408 for a timeout. `reason` is the server's X-Reason, else the text of
+    `code` is always a SIP status code: the final response, the `cause` of a BYE's `Reason: SIP` (RFC 3326), or else
+    200; 487 for a call cancelled before its answer, 408 for a timeout. `reason` is the server's X-Reason, else the text of
     the Reason header, else the phrase of the code. `q850_cause` is the ISDN cause where the other side named one.
     """
 

@@ -40,7 +40,7 @@ class AgentConfig:
     register_expires: int = 300
     register_headers: Headers = ()
     connect_timeout: float = 10.0
-    reconnect: Reconnect = Reconnect()
+    reconnect: Reconnect = field(factory=Reconnect)
     digest_algorithms: Sequence[str] = DEFAULT_ALGORITHMS
     keepalive: float = 25.0
     delegate: bool = False
