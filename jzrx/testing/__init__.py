@@ -4,13 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jzrx.testing.fake_media import FakeMedia
     from jzrx.testing.sbc.journal import SbcEvent
     from jzrx.testing.sbc.server import EmbeddedSbc
 
-__all__ = ["EmbeddedSbc", "SbcEvent"]
+__all__ = ["EmbeddedSbc", "FakeMedia", "SbcEvent"]
 
 _HOMES = {
     "EmbeddedSbc": "jzrx.testing.sbc.server",
+    "FakeMedia": "jzrx.testing.fake_media",
     "SbcEvent": "jzrx.testing.sbc.journal",
 }
 
