@@ -3,7 +3,7 @@
 import pytest
 
 from jzrx.commands import Answer, Connect, Dial, Disconnect, HangUp, Hold, Register, SendDtmfInfo, SendInfo
-from jzrx.errors import ConnectionError  # noqa: A004 - the documented name
+from jzrx.errors import ConnectionError
 from jzrx.events import (
     CallAnswered,
     CallEnded,

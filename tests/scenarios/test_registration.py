@@ -260,7 +260,7 @@ def test_register_asked_for_and_refused_keeps_the_connection() -> None:
 
 def test_one_register_at_a_time() -> None:
     """ "UAs MUST NOT send a new registration [...] until they have received a final response" (RFC 3261 10.2)."""
-    phone, peer = registered()
+    phone, _ = registered()
     log = play(phone, {2: [Unregister(), Register(), Unregister(), Unregister()]}, until=3)
     assert brief(log) == [
         (2.0, "REGISTER", None),
