@@ -147,33 +147,30 @@ def _packet(kind: int, count: int, body: bytes) -> bytes:
 
 
 def _parse_one(kind: int, count: int, body: bytes) -> Iterable[RtcpPacket]:
-    match kind:
-        case 200:
-            if len(body) < 24:
-                raise RtpError("The sender report is cut off.")
-            ssrc, ntp_time, timestamp, packets, octets = _SENDER.unpack_from(body)
-            yield SenderReport(ssrc, ntp_time, timestamp, packets, octets, _parse_blocks(body[24:], count))
-        case 201:
-            if len(body) < 4:
-                raise RtpError("The receiver report is cut off.")
-            yield ReceiverReport(int.from_bytes(body[:4], "big"), _parse_blocks(body[4:], count))
-        case 202:
-            yield from _parse_chunks(body, count)
-        case 203:
-            if len(body) < 4 * count:
-                raise RtpError("The goodbye is cut off.")
-            sources = tuple(int.from_bytes(body[i : i + 4], "big") for i in range(0, 4 * count, 4))
-            text = body[4 * count :]
-            yield Goodbye(sources, text[1 : 1 + text[0]].decode(errors="replace") if text else "")
-        case _:
-            pass
+    if kind == _SR:
+        if len(body) < _SENDER.size:
+            raise RtpError("The sender report is cut off.")
+        ssrc, ntp_time, timestamp, packets, octets = _SENDER.unpack_from(body)
+        yield SenderReport(ssrc, ntp_time, timestamp, packets, octets, _parse_blocks(body[_SENDER.size :], count))
+    elif kind == _RR:
+        if len(body) < 4:
+            raise RtpError("The receiver report is cut off.")
+        yield ReceiverReport(int.from_bytes(body[:4], "big"), _parse_blocks(body[4:], count))
+    elif kind == _SDES:
+        yield from _parse_chunks(body, count)
+    elif kind == _BYE:
+        if len(body) < 4 * count:
+            raise RtpError("The goodbye is cut off.")
+        sources = tuple(int.from_bytes(body[i : i + 4], "big") for i in range(0, 4 * count, 4))
+        text = body[4 * count :]
+        yield Goodbye(sources, text[1 : 1 + text[0]].decode(errors="replace") if text else "")
 
 
 def _parse_blocks(data: bytes, count: int) -> tuple[ReportBlock, ...]:
-    if len(data) < 24 * count:
+    if len(data) < _BLOCK.size * count:
         raise RtpError("The report blocks are cut off.")
     blocks: list[ReportBlock] = []
-    for offset in range(0, 24 * count, 24):
+    for offset in range(0, _BLOCK.size * count, _BLOCK.size):
         ssrc, fraction, lost, highest, jitter, last_sr, delay = _BLOCK.unpack_from(data, offset)
         lost = int.from_bytes(lost, "big", signed=True)
         blocks.append(ReportBlock(ssrc, fraction, lost, highest, jitter, last_sr, delay))
