@@ -95,7 +95,7 @@ class Flow:
             on_request=lambda received: desk.request_received(self, received),
         )
         self.media = CallMedia(MediaEngine.shared, lambda: self._engine.now)
-        self.media.results = self._engine
+        self.media.results = self
         self._tokens = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._engine.events.subscribe(self._happened)
@@ -220,10 +220,6 @@ class Flow:
         response = request.response(status, reason, to_tag=to_tag, headers=Fields(headers), body=body)
         self.link.send(bytes(response).decode("utf-8", "replace"))
 
-    def refuse_offer(self, wanted: AnswerWanted, code: int, message: str) -> None:
-        """Do not accept the client's new offer."""
-        self._engine.description_failed(wanted.call_id, wanted.ref, code, message)
-
     def media_failed(self, leg: Leg, reason: str) -> None:
         """The audio path of a call is gone."""
         self._engine.media_failed(leg.id, reason)
@@ -239,10 +235,20 @@ class Flow:
         else:
             future.set_result(settle.value)
 
+    def description_made(self, call_id: str, ref: int, sdp: str) -> None:
+        """The media made what the engine wanted (`jzrx.phone.media.Descriptions`)."""
+        self._engine.description_made(call_id, ref, sdp)
+        if call_id in self.legs:
+            self.legs[call_id].described()
+
+    def description_failed(self, call_id: str, ref: int, code: int, message: str, warning: str | None = None) -> None:
+        """The media could not."""
+        self._engine.description_failed(call_id, ref, code, message, warning)
+
     def _perform_media(self, output: MediaOutput) -> None:
         leg = self.legs.get(output.call_id)
         if leg is not None and leg.is_plain and isinstance(output, OfferWanted):
-            self._engine.description_made(output.call_id, output.ref, plain_offer())
+            self.description_made(output.call_id, output.ref, plain_offer())
         elif leg is not None and leg.is_answered and isinstance(output, AnswerWanted):
             self._desk.offer_received(leg, output, lambda: self.media.perform(output))
         else:

@@ -106,7 +106,7 @@ class InCall:
         if held == self._held.get(leg.id, False) or leg.other is None:
             answer()
         elif leg.other.id in self._offering:
-            leg.flow.refuse_offer(wanted, 491, "Request Pending")  # both at once; each waits for the other
+            leg.flow.description_failed(leg.id, wanted.ref, 491, "both sides at once, each waits for the other")
         else:
             self._spawn(self._relay_hold(leg, leg.other, held, wanted, answer))
 
@@ -117,7 +117,7 @@ class InCall:
         try:
             await other.ask(Hold(call_id=other.id) if held else Unhold(call_id=other.id))
         except CallError as error:
-            leg.flow.refuse_offer(wanted, error.code or 500, str(error))
+            leg.flow.description_failed(leg.id, wanted.ref, error.code or 500, str(error))
             return
         finally:
             self._offering.discard(leg.id)

@@ -8,6 +8,7 @@ from jzrx.commands import Answer, Command, Dial, HangUp, SendProgress
 from jzrx.events import CallAnswered, CallEnded, CallEvent, CallProgressed
 from jzrx.headers import RemoteHeaders
 from jzrx.media.session import MediaSession
+from jzrx.sip.message import Request
 from jzrx.types import Headers
 
 if TYPE_CHECKING:
@@ -27,13 +28,17 @@ class Leg:
     hears of signalling and media, after the leg itself.
     """
 
-    def __init__(self, flow: "Flow", call_id: str, user: str, *, is_caller: bool, sip_call_id: str = "") -> None:
+    def __init__(self, flow: "Flow", user: str, invite: Request | None = None) -> None:
+        """`invite`: the client's, if it is the caller."""
         self.flow = flow
-        self.id = call_id
+        self.id = flow.ids.token()
         self.user = user
-        self.is_caller = is_caller
+        self.is_caller = invite is not None
         self.is_plain = False
-        self.sip_call_id = sip_call_id
+        self.sip_call_id = "" if invite is None else invite.call_id
+        self._has_offer = invite is not None and bool(invite.body)
+        self._is_progressing = False
+        self._answer_after: Headers | None = None
         self.is_answered = False
         self.other: Leg | None = None
         self.on_event: Callable[[CallEvent], None] = _nobody
@@ -64,11 +69,15 @@ class Leg:
 
     def progress(self) -> None:
         """183 with SDP: a caller hears something, and is never told 180."""
+        self._is_progressing = self._has_offer
         self._do(SendProgress(call_id=self.id, code=183, with_media=True))
 
     def answer(self, headers: Headers = ()) -> None:
-        """200; after a 183 its SDP again."""
-        self._do(Answer(call_id=self.id, headers=headers))
+        """200; after a 183 its SDP again. It does not overtake a 183 whose SDP is still being made."""
+        if self._is_progressing:
+            self._answer_after = headers
+        else:
+            self._do(Answer(call_id=self.id, headers=headers))
 
     def hang_up(self, code: int = 480, reason: str | None = None, headers: Headers = ()) -> None:
         """Refuse it with `code`, cancel it, or end it by BYE: whatever its state demands."""
@@ -82,6 +91,13 @@ class Leg:
         self.flow.do(command)
 
     # --- what happens ------------------------------------------------------------------------------------------------
+
+    def described(self) -> None:
+        """The media made a description, and it was sent."""
+        self._is_progressing = False
+        if self._answer_after is not None:
+            headers, self._answer_after = self._answer_after, None
+            self.answer(headers)
 
     def happened(self, event: CallEvent) -> None:
         """Something happened to this call."""

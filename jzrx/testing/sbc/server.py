@@ -287,7 +287,7 @@ class EmbeddedSbc:
         if isinstance(target, Refusal):
             self._refuse(flow, key, request, target)
             return
-        leg = Leg(flow, flow.ids.token(), proven, is_caller=True, sip_call_id=request.call_id)
+        leg = Leg(flow, proven, request)
         self.note(SbcEvent("called", proven, request.uri.user or ""))
         if isinstance(target, ToRobot):
             flow.admit(key, leg)
@@ -304,7 +304,7 @@ class EmbeddedSbc:
             self._refuse(flow, key, request, Refusal(480))
             return
         flow.admit(key, caller)
-        callee = Leg(binding.flow, flow.ids.token(), target.user, is_caller=False)
+        callee = Leg(binding.flow, target.user)
         callee.is_plain = self._strict and binding.transport != "wss"
         binding.flow.begin(callee)
         sids = CallSids(account=self._account, application=self._application, call=str(uuid.uuid4()))

@@ -93,6 +93,14 @@ async def test_the_caller_gets_183_with_sdp_before_the_answer_and_never_180(alic
     assert final.header("X-Application-Sid") == offered.header("X-Application-Sid")
 
 
+async def test_an_answer_at_once_does_not_overtake_the_183(alice: RawPhone, bob: RawPhone) -> None:
+    started = await dial(alice, "bob")
+    offered = await bob.incoming("INVITE")
+    await bob.respond(offered, 180, "Ringing")
+    await accept(bob, offered)
+    assert [(await alice.answer(started, 101)).status for _ in range(2)] == [183, 200]
+
+
 async def test_an_invite_without_sdp_gets_the_offer_in_the_200(alice: RawPhone, bob: RawPhone) -> None:
     started = await dial(alice, "bob", body="")
     await accept(bob, await bob.incoming("INVITE"))
