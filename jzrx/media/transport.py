@@ -27,7 +27,7 @@ from jzrx.ports import MediaError
 
 __all__ = ["Certificate", "IceDtls"]
 
-GATHER_TIMEOUT = 0.5  # s, for all STUN and TURN servers together, their names' lookup included
+GATHER_TIMEOUT = 0.45  # s, for all STUN and TURN servers together, lookups included; with all the rest under 0.55
 SETUP_TIMEOUT = 10.0  # s, from the other side's parameters to keys
 CLOSE_TIMEOUT = 0.5  # s, for a TURN server to free the allocation
 CHECK_INTERVAL = 0.02  # s, between two connectivity checks (Ta, RFC 8445 section 14.2)
@@ -309,7 +309,7 @@ class IceDtls:
     # --- its life ---
 
     async def gather(self, *, controlling: bool) -> None:
-        """Open the sockets and ask the servers, for at most 0.5 s; those that do not answer are left out.
+        """Open the sockets and ask the servers, for at most half a second; those that do not answer are left out.
 
         `controlling`: we make the offer (RFC 8445 section 6.1.1). Known before the offer leaves, since checks may
         come before the answer does, and a role conflict then costs the call. Once connected the role stays.
