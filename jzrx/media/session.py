@@ -211,7 +211,10 @@ class _Incoming(Observable[AudioFrame]):
         self._completed = True
         observers, self._observers = self._observers, []
         for observer in observers:
-            observer.on_completed()
+            try:
+                observer.on_completed()
+            except Exception:
+                logger.exception("a subscriber to incoming audio raised")
 
 
 class _Outward:
