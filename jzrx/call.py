@@ -194,6 +194,8 @@ class JambonzCall:
 
     def get_stats(self) -> Action[CallQualityStats | None]:
         """The quality since the call began; None while there is no media."""
+        if self.state is CallState.ENDED:
+            return Deferred[CallQualityStats | None].resolved(None)
         line = self._phone.any_line()
         result = Deferred[CallQualityStats | None](loop=line.loop)
 

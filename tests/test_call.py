@@ -641,6 +641,25 @@ async def test_incoming_audio_can_be_awaited_before_the_answer(bench: Bench) -> 
     assert len(frames) == 1
 
 
+async def test_media_that_cannot_be_made_fails_the_call(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise OSError("no sockets left")
+
+    ringing = await inbound(bench)
+    monkeypatch.setattr(bench.media, "session", broken)
+    action = bench.client.make_call("bob")
+    with pytest.raises(CallError, match="no sockets left") as caught:
+        await bench.finish(action)
+    assert caught.value.code == 500
+    with pytest.raises(CallError, match="no sockets left"):
+        await bench.finish(ringing.answer())
+    assert ringing.state == "ringing"
+    assert "no sockets left" in caplog.text
+    ringing.hangup()
+
+
 # --- quality ---------------------------------------------------------------------------------------------------------
 
 QUALITY = CallQualityStats(

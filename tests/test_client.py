@@ -153,6 +153,32 @@ async def test_connect_right_after_disconnect_waits_for_the_unregister(bench: Be
     assert bench.client.state == "registered"
 
 
+async def test_a_connect_that_waits_and_is_left_again_fails(bench: Bench) -> None:
+    await bench.connected()
+    bench.peer.answers["REGISTER"] = ()
+    bench.client.disconnect()
+    action = bench.client.connect()
+    bench.client.disconnect()
+    assert bench.client.state == "disconnected"
+    with pytest.raises(jzrx.ConnectionError, match="disconnected"):
+        await bench.finish(action)
+    await bench.pass_time(5)
+    assert bench.client.state == "disconnected"
+    assert len([event for event in bench.events if isinstance(event, ConnectStarted)]) == 2
+
+
+async def test_an_action_that_disconnect_overtakes_fails_quietly(bench: Bench) -> None:
+    await bench.connected()
+    heard = told(bench)
+    bench.peer.answers["MESSAGE"] = ()
+    action = bench.client.send_message("bob", "hello")
+    await bench.pass_time(0.1)
+    bench.client.disconnect()
+    with pytest.raises(JambonzError):
+        await bench.finish(action)
+    assert heard == [("stateChanged", "disconnected"), "disconnected"]
+
+
 async def test_cancelling_connect_closes_the_attempt(bench: Bench) -> None:
     bench.peer.wire.behaviour = "silent"
 

@@ -139,8 +139,14 @@ class CallControl:
         settled = self._phone.settling(answered, "answer", call_id)
 
         def proceed() -> None:
-            if line.media.session(call_id) is None and call_id in self._phone.snapshot.calls:
-                line.media.open(call_id, config, muted=self._phone.snapshot.calls[call_id].is_muted)
+            now = self._phone.snapshot.calls.get(call_id)
+            if now is not None and line.media.session(call_id) is None:
+                try:
+                    line.media.open(call_id, config, muted=now.is_muted)
+                except Exception as error:  # this may run in the middle of the signalling: it must go on
+                    _log.exception("the media of call %s could not be made", call_id)
+                    settled(None, CallError(f"answer(): no media: {error}", 500))
+                    return
             line.ask(command, settled)
 
         def begin() -> None:

@@ -9,6 +9,7 @@ import difflib
 import inspect
 import logging
 import re
+import threading
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -30,6 +31,7 @@ class Emitter:
         self._owner = owner
         # What is called, beside what was given. The tuples are replaced, never changed: who emits on the loop is not
         # disturbed by who subscribes in a thread.
+        self._lock = threading.Lock()
         self._handlers: dict[str, tuple[tuple[Handler, Handler], ...]] = dict.fromkeys(events, ())
         self._tasks: set[asyncio.Task[Any]] = set()  # the loop itself keeps only weak references
 
@@ -50,7 +52,7 @@ class Emitter:
     def off(self, event: str, handler: Handler) -> None:
         """Stop calling `handler` on `event`; one that is not there does no harm."""
         name = self._name(event)
-        self._handlers[name] = tuple(pair for pair in self._handlers[name] if pair[1] != handler)
+        self._keep(name, lambda pair: pair[1] != handler)
 
     def emit(self, name: str, *payload: Any) -> None:
         """Call the handlers of `name` in the order in which they came. Only on the client's loop."""
@@ -68,12 +70,13 @@ class Emitter:
         if not callable(given):
             raise TypeError(f"a handler must be callable, not {given!r}")
         pair = (called, given)
-        self._handlers[name] = (*self._handlers[name], pair)
+        with self._lock:
+            self._handlers[name] = (*self._handlers[name], pair)
+        return Disposable(lambda: self._keep(name, lambda other: other is not pair))
 
-        def remove() -> None:
-            self._handlers[name] = tuple(other for other in self._handlers[name] if other is not pair)
-
-        return Disposable(remove)
+    def _keep(self, name: str, wanted: Callable[[tuple[Handler, Handler]], bool]) -> None:
+        with self._lock:
+            self._handlers[name] = tuple(pair for pair in self._handlers[name] if wanted(pair))
 
     def _run(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
         async def guarded() -> None:

@@ -34,6 +34,7 @@ Settled = Callable[[Any, JambonzError | None], None]
 NO_MEDIA = "No media path"
 """The reason that a call shows which was ended for want of one."""
 
+_CONNECT = 0  # the token of what waits for connect() before the signalling is asked; all others count from 1
 _CLOSE_TIMEOUT = 1.0  # seconds that the media of a connection may take to close
 
 _log = logging.getLogger("jzrx")
@@ -144,11 +145,12 @@ class Line:
         wait = after is not None and not after.done
         if wait:  # the state is to be `connecting` at once; the engine says so again when it begins
             self._own.on_next(ConnectStarted(at=self.now, server=self._options.server))
-        self._keeper = self.loop.create_task(self._keep(after if wait else None, settled), name="jzrx-line")
         self._engine.events.subscribe(self._watch)
         self.events.subscribe(self._deadline.watch)
+        self._waiting[_CONNECT] = settled
+        self._keeper = self.loop.create_task(self._keep(after if wait else None), name="jzrx-line")
         if not wait:
-            self.ask(Connect(), settled)
+            self._begin()
 
     def ask(self, command: Command, settled: Settled) -> None:
         """Hand a command to the signalling. On the loop only."""
@@ -171,6 +173,9 @@ class Line:
         else:
             self.ask(Disconnect(), lambda _value, _error: self._over.set())
 
+    def _begin(self) -> None:
+        self.ask(Connect(), self._waiting.pop(_CONNECT))
+
     def _watch(self, event: Event) -> None:
         """A final failure ends the line, as `leave` does."""
         if isinstance(event, ConnectFailed) or (isinstance(event, RegistrationFailed) and event.final):
@@ -179,13 +184,13 @@ class Line:
     def _settle(self, settle: Settle) -> None:
         self._waiting.pop(settle.token)(settle.value, settle.error)
 
-    async def _keep(self, after: Action[None] | None, settled: Settled) -> None:
+    async def _keep(self, after: Action[None] | None) -> None:
         """Be there as long as the line is, so that a loop that ends cannot forget it."""
         try:
             if after is not None:
                 await after
                 if not self.is_leaving:
-                    self.ask(Connect(), settled)
+                    self._begin()
             await self._over.wait()
         except asyncio.CancelledError:
             self._abandon()
@@ -198,8 +203,8 @@ class Line:
                     await self.media.close()
             except TimeoutError:
                 _log.warning("the media of a connection did not close within %s s", _CLOSE_TIMEOUT)
-            for settled_late in list(self._waiting.values()):
-                settled_late(None, errors.ConnectionError("the connection has ended"))
+            for settled in list(self._waiting.values()):
+                settled(None, errors.ConnectionError("disconnected before it was done"))
             self._left.resolve(None)
             self._release()
 

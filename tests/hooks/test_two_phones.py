@@ -50,4 +50,6 @@ async def test_they_call_each_other_and_are_heard() -> None:
         assert stats.packets_received > 0
         await caller.hangup()
         await callee.call.wait(None, 5)
-        assert states == [None, "idle", "connecting", "connected", "held", "connected", "ended", None]
+        # Whether a 183 comes before the 200 is a matter of time.
+        shown = [state for state in states if state != "ringing"]
+        assert shown == [None, "idle", "connecting", "connected", "held", "connected", "ended", None]
