@@ -118,7 +118,9 @@ class JambonzClient:
         """
         return self._phone.connect(background=background or self._options.background, after=None)
 
-    def replace(self, other: "JambonzClient | None", started: Callable[[], None]) -> Action[None]:
+    def replace(
+        self, other: "JambonzClient | None", started: Callable[[], None], *, background: bool = False
+    ) -> Action[None]:
         """`connect()` in the place of another client, which must have been disconnected; for the hook.
 
         `started` is called when the state is `connecting`.
@@ -127,7 +129,7 @@ class JambonzClient:
         if other is not None and other._phone.line is not None:
             other._phone.refuse_second_line()
             after = other._phone.line.left if other._phone.line.is_leaving else None
-        return self._phone.connect(background=self._options.background, after=after, started=started)
+        return self._phone.connect(background=background or self._options.background, after=after, started=started)
 
     def disconnect(self) -> Action[None]:
         """Hang up all calls, unregister and close; the state is `disconnected` before this returns.

@@ -496,6 +496,51 @@ async def test_received_tones_are_told(bench: Bench) -> None:
     assert heard == [("dtmf", "5"), ("dtmf", "7")]
 
 
+# --- from inside handlers ---------------------------------------------------------------------------------------------
+
+
+async def test_a_handler_may_call_again(bench: Bench) -> None:
+    again: list[JambonzCall] = []
+    heard: list[Any] = []
+
+    def redial(cause: CallEndCause) -> None:
+        call = bench.client.call("carol")
+        assert (call.state, call.remote_identity) == ("idle", "carol")
+        again.append(call)
+        heard.extend([told(call)])
+
+    bench.peer.answers["INVITE"] = 486
+    bench.client.call("bob").once("failed", redial)
+    await bench.until(lambda: again)
+    await bench.until(lambda: again[0].state == "ended")
+    assert [event for event in heard[0] if event[0] == "stateChanged"] == [
+        ("stateChanged", "connecting"),
+        ("stateChanged", "ended"),
+    ]
+
+
+async def test_a_handler_may_answer_or_decline(bench: Bench) -> None:
+    decide = {"Bob": lambda call: call.answer(), "Carol": lambda call: call.hangup(603)}
+    bench.client.on("incoming", lambda call: decide[call.remote_identity](call))
+    bench.invite(1, "Bob")
+    bench.invite(2, "Carol")
+    await bench.pass_time(0.2)
+    assert {
+        m.call_id: m.status_code
+        for m in bench.peer.received
+        if isinstance(m, Response) and m.status_code >= 200 and m.cseq.method == "INVITE"
+    } == {"call1": 200, "call2": 603}
+
+
+async def test_a_subscriber_that_acts_does_not_disorder_the_others(bench: Bench) -> None:
+    call = await outbound(bench)
+    rows: list[tuple[str, bool]] = []
+    call.snapshot.subscribe(lambda now: now.is_held and not now.is_muted and call.mute())
+    call.snapshot.subscribe(lambda now: rows.append((str(now.state), now.is_muted)))
+    await bench.finish(call.hold())
+    assert rows == [("connected", False), ("held", False), ("held", True)]
+
+
 # --- several calls ---------------------------------------------------------------------------------------------------
 
 

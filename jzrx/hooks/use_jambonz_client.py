@@ -52,12 +52,12 @@ class UseJambonzClient:
         self.is_connecting: StateObservable[bool] = self._view.select(lambda now: now.is_connecting)
         self.error: StateObservable[str | None] = self._view.select(lambda now: now.error)
 
-    def connect(self) -> Action[None]:
+    def connect(self, *, background: bool = False) -> Action[None]:
         """Make a client and connect it; see `JambonzClient.connect` for what it raises."""
         if self._disposed:
             raise JambonzError("this use_jambonz_client was disposed; make another one")
         client = JambonzClient(self._options, parts=self._parts)
-        return client.replace(self._latest.value, started=lambda: self._latest.set(client))
+        return client.replace(self._latest.value, lambda: self._latest.set(client), background=background)
 
     def disconnect(self) -> Action[None]:
         """Disconnect the client; see `JambonzClient.disconnect`. Without one nothing happens."""

@@ -22,6 +22,7 @@ from jzrx.events import (
     Disconnected,
     DtmfReceived,
     Event,
+    FlowClosed,
     FlowLost,
     FlowOpened,
     HoldChanged,
@@ -69,7 +70,7 @@ def named(event: Event, before: ClientSnapshot, after: ClientSnapshot) -> Iterat
     match event:
         case FlowOpened():
             yield Named("connected")
-        case FlowLost() | Disconnected(was_open=True):
+        case FlowLost() | FlowClosed() | Disconnected(was_open=True):
             yield Named("disconnected")
         case Registered(refreshed=False):
             yield Named("registered")
