@@ -5,15 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jzrx.testing.fake_media import FakeMedia
+    from jzrx.testing.peer import Peer
     from jzrx.testing.sbc.journal import SbcEvent
     from jzrx.testing.sbc.server import EmbeddedSbc
+    from jzrx.testing.virtual import CountedIds, Phone, brief, link, play
 
-__all__ = ["EmbeddedSbc", "FakeMedia", "SbcEvent"]
+__all__ = ["CountedIds", "EmbeddedSbc", "FakeMedia", "Peer", "Phone", "SbcEvent", "brief", "link", "play"]
 
 _HOMES = {
+    "CountedIds": "jzrx.testing.virtual",
     "EmbeddedSbc": "jzrx.testing.sbc.server",
     "FakeMedia": "jzrx.testing.fake_media",
+    "Peer": "jzrx.testing.peer",
+    "Phone": "jzrx.testing.virtual",
     "SbcEvent": "jzrx.testing.sbc.journal",
+    "brief": "jzrx.testing.virtual",
+    "link": "jzrx.testing.virtual",
+    "play": "jzrx.testing.virtual",
 }
 
 

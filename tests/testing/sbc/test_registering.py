@@ -9,6 +9,7 @@ from websockets.typing import Subprotocol
 
 from jzrx.testing.sbc.server import EmbeddedSbc
 from tests.interop.rawphone import RawMessage, RawPhone
+from tests.testing.sbc.calling import dial
 from tests.testing.sbc.conftest import Connect
 
 
@@ -163,6 +164,50 @@ async def test_a_malformed_message_is_refused_and_the_socket_lives(connect: Conn
     assert (await alice.answer(await alice.send(broken))).status == 400
     await alice.socket.send(b"\x00\xff rubbish")
     assert (await alice.register()).status == 200
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "INVITE", "MESSAGE", "OPTIONS"])
+async def test_strange_addresses_are_answered_and_the_socket_lives(connect: Connect, method: str) -> None:
+    alice = await connect("alice")
+    strange = (
+        "tel:+4930123",
+        "sips:localhost",
+        "sip:%00@localhost",
+        "sip:a%22%3Eb@localhost",
+        "sip:[::1]",
+        "mailto:a@b",
+    )
+    for uri in strange:
+        for place in ("R-URI", "To", "From", "Contact"):
+            request = alice.request(
+                method,
+                uri if place == "R-URI" else "sip:bob@localhost",
+                "Expires: 60",
+                'Authorization: Digest username="alice", realm="localhost", nonce="", uri="", response=""',
+                to=f"<{uri}>" if place == "To" else f"<{alice.address}>",
+            )
+            if place in ("From", "Contact"):
+                request = "\r\n".join(
+                    f"{place}: <{uri}>;tag=1" if line.startswith(f"{place}: ") else line
+                    for line in request.split("\r\n")
+                )
+            answer = await alice.answer(await alice.send(request), 200)
+            assert answer.status >= 200, (uri, place)
+    assert (await alice.register()).status == 200
+
+
+@pytest.mark.parametrize("contact", ["*", "<tel:+4930123>", "<mailto:a@b>", "<sip:localhost>", "<sip:%00@x.invalid>"])
+async def test_whatever_contact_is_registered_a_call_to_it_is_answered(connect: Connect, contact: str) -> None:
+    bob, alice = await connect("bob"), await connect("alice")
+    request = bob.request("REGISTER", "sip:localhost", "Expires: 60", to=f"<{bob.address}>")
+    challenge = await bob.answer(await bob.send(request))
+    credentials = bob.credentials(challenge, "REGISTER", "sip:localhost")
+    request = bob.request("REGISTER", "sip:localhost", "Expires: 60", credentials, to=f"<{bob.address}>")
+    final = await bob.answer(await bob.send(request.replace(f"Contact: {bob.contact}", f"Contact: {contact}")))
+    assert final.status in (200, 400)
+    invite = await dial(alice, "bob")
+    await alice.cancel(invite)
+    assert (await alice.answer(invite, 200)).status in (480, 487)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
