@@ -84,4 +84,7 @@ def dialog_of_request(request: Request, local_tag: str) -> Dialog:
 
 def strip_parameters(address: NameAddr) -> str:
     """`sip:user@host` (or whatever the scheme) of an address, without parameters and headers: who it is."""
-    return str(address.uri.replace(params=Params(), headers=()))
+    uri = address.uri
+    if uri.opaque is not None:
+        return str(uri).partition(";")[0]  # as those of a tel: URI (RFC 3966 section 3)
+    return str(uri.replace(params=Params(), headers=()))

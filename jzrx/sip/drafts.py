@@ -44,7 +44,8 @@ def in_dialog(
             target, routes = first, (*routes[1:], NameAddr(dialog.remote_target))
     return Draft(
         method=method,
-        uri=target,
+        # "stripping any parameters that are not allowed in a Request-URI" (12.2.1.1), as headers are.
+        uri=target if target.raw_headers is None else target.replace(headers=()),
         call_id=dialog.call_id,
         from_=dialog.local,
         to=dialog.remote,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from jzrx.commands import Dial, SendMessage
-from jzrx.events import CallReceived, MessageReceived
+from jzrx.commands import Answer, Dial, HangUp, SendMessage
+from jzrx.events import CallAnswered, CallReceived, MessageReceived
 from jzrx.sip.message import Request
 from jzrx.testing.peer import in_dialog, request, respond
 from jzrx.testing.virtual import brief, play
-from tests.scenarios.calls import OFFER, TARGET, calling, connected, outcome, ringing, settle_down
+from tests.scenarios.calls import OFFER, TARGET, call_of, calling, connected, outcome, ringing, settle_down
 
 
 @pytest.mark.parametrize(
@@ -168,3 +168,51 @@ def test_unsupported_method_in_a_call() -> None:
     phone, _ = calling()
     log = play(phone, {3: in_dialog("REFER", phone.sent("INVITE")[0])}, until=4)
     assert [sent for _, sent, _ in brief(log)] == ["405 REFER"]
+
+
+# --- addresses of every kind ---------------------------------------------------------------------------------------
+
+ADDRESSES = [
+    "<tel:+49123;phone-context=x>",
+    "<sip:1555@localhost;transport=ws>",
+    "<sips:a;b=c@[2001:db8::1]:5061?x=y>",
+    "<sip:%00@x>",
+    "<mailto:a@b>",
+    "<unknown:x>",
+    "<sip:x@y>",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_callers_of_every_kind(address: str) -> None:
+    """A call, its answer and its end work whatever the addresses are."""
+    phone, _ = connected()
+    headers = (("Record-Route", address),)
+    invite = request("INVITE", from_=f"{address};tag=peer", to=address, sdp=OFFER, headers=headers)
+    invite = invite.with_headers(invite.headers.set("Contact", address))
+    play(phone, {1: invite, 2: lambda: phone.ask(Answer(call_id=call_of(phone)))}, until=2.1)
+    ack = in_dialog("ACK", phone.sent(200)[0], number=1)
+    play(phone, {2.2: ack, 3: lambda: phone.ask(HangUp(call_id=call_of(phone)))}, until=3.5)
+    assert len(phone.events(CallAnswered)) == len(phone.sent("BYE")) == 1
+    settle_down(phone)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_callees_of_every_kind(address: str) -> None:
+    phone, peer = connected()
+    headers = (("Contact", address), ("Record-Route", address))
+    script = {
+        1: Dial(call_id="1", target=TARGET),
+        2: lambda: peer.reply("INVITE", 200, sdp="v=0", headers=(*headers, ("P-Asserted-Identity", address))),
+        3: HangUp(call_id="1"),
+    }
+    play(phone, script, until=4)
+    assert len(phone.events(CallAnswered)) == len(phone.sent("BYE")) == 1
+    settle_down(phone)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_messages_from_every_kind(address: str) -> None:
+    phone, _ = connected()
+    play(phone, {1: request("MESSAGE", from_=f"{address};tag=x", to=address, body=b"hi")}, until=2)
+    assert len(phone.events(MessageReceived)) == 1

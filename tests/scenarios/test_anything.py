@@ -1,0 +1,279 @@
+"""Whatever the user, the media, the network and the clock do, in any order: the agent lives on, final is final, every
+action is settled once, and in the end nothing is left."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jzrx.commands import (
+    Answer,
+    Command,
+    Connect,
+    Dial,
+    Disconnect,
+    HangUp,
+    Hold,
+    Register,
+    SendDtmfInfo,
+    SendInfo,
+    SendMessage,
+    SendProgress,
+    Unhold,
+    Unregister,
+)
+from jzrx.events import CallEnded, CallReleased, Disconnected
+from jzrx.sip.digest import challenge_header
+from jzrx.sip.machine import AnswerWanted, MediaReleased, OfferWanted
+from jzrx.sip.message import Request
+from jzrx.testing.peer import in_dialog, request, respond
+from jzrx.testing.virtual import Phone, play
+from tests.scenarios.calls import ANSWER, OFFER
+
+CALLS = ("1", "2")
+STATUSES = (100, 180, 183, 200, 202, 302, 401, 407, 408, 423, 481, 486, 487, 491, 500, 503, 603)
+METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "MESSAGE", "REFER", "UPDATE", "NONSENSE")
+DIAL = partial(Dial, target="sip:bob@example.com")
+
+
+class World:
+    """A phone and everything around it; each method is one thing that may happen."""
+
+    def __init__(self, *, auto_register: bool) -> None:
+        self.phone, self.peer = Phone.with_peer(auto_register=auto_register, connect_timeout=8.0)
+        self.phone.describe = self._describe
+        self.wanted: list[OfferWanted | AnswerWanted] = []
+        self.prompt = True
+        self.serial = 0
+        self.peer.answers["INVITE"] = ()
+
+    def _describe(self, wanted: OfferWanted | AnswerWanted) -> str | None:
+        if self.prompt:
+            return "v=0 prompt\r\n"
+        self.wanted.append(wanted)
+        return None
+
+    @property
+    def calls(self) -> list[str]:
+        """Every call there ever was."""
+        return [*dict.fromkeys(call for _, _, event in self.phone.log if (call := getattr(event, "call_id", None)))]
+
+    # --- how a call is begun ---
+
+    def call(self, answered: bool) -> None:
+        self.dial(None)
+        self.reply_invite(180, "peer", True)
+        if answered:
+            self.reply_invite(200, "peer", True)
+
+    def ring(self, answered: bool) -> None:
+        self.serial += 1
+        self.phone.wire.deliver(bytes(request("INVITE", call_id=f"ring{self.serial}", sdp=OFFER)))
+        if answered:
+            self.ask(Answer, -1)
+            self.wait(0.02)
+            self.ack(True)
+
+    # --- what happens ---
+
+    def dial(self, timeout: float | None) -> None:
+        self.serial += 1
+        self.phone.ask(DIAL(call_id=str(self.serial), no_answer_timeout=timeout))
+
+    def ask(self, command: Callable[..., Command], which: int) -> None:
+        if self.calls:
+            self.phone.ask(command(call_id=self.calls[which % len(self.calls)]))
+
+    def tell(self, command: Command) -> None:
+        self.phone.ask(command)
+
+    def reply(self, which: int, status: int, tag: str, sdp: bool, extra: int) -> None:
+        """Any response to any request that was sent."""
+        requests = [m for m in self.peer.received if isinstance(m, Request) and m.method != "ACK"]
+        if requests:
+            headers = (
+                (),
+                (("WWW-Authenticate", challenge_header("example.com", f"n{which}", stale=which % 2 == 0)),),
+                (("Min-Expires", "900"), ("Retry-After", "3")),
+                (("Expires", "0"),),
+            )[extra]
+            known = requests[-1 - which % len(requests)]
+            self.phone.wire.deliver(
+                bytes(respond(known, status, tag=tag, sdp=ANSWER if sdp else None, headers=headers))
+            )
+
+    def reply_invite(self, status: int, tag: str, sdp: bool) -> None:
+        self.wait(0.02)
+        invites = self.phone.sent("INVITE")
+        if invites:
+            self.phone.wire.deliver(bytes(respond(invites[-1], status, tag=tag, sdp=ANSWER if sdp else None)))
+
+    def ack(self, sdp: bool) -> None:
+        accepted = [response for response in self.phone.sent(200) if response.cseq.method == "INVITE"]
+        if accepted:
+            number = accepted[-1].cseq.number
+            self.phone.wire.deliver(bytes(in_dialog("ACK", accepted[-1], number=number, sdp=ANSWER if sdp else None)))
+
+    def request(self, method: str, which: int, number: int, sdp: bool) -> None:
+        """Any request in any dialog, or outside of one."""
+        known = [m for m in self.peer.received if m.cseq.method == "INVITE" and m.contacts]
+        body = OFFER if sdp else None
+        if known and which:
+            made = in_dialog(method, known[-1 - which % len(known)], number=number, sdp=body)
+        else:
+            made = request(method, call_id=f"in{number}", sdp=body)
+        self.phone.wire.deliver(bytes(made))
+
+    def frame(self, frame: str | bytes) -> None:
+        self.phone.wire.deliver(frame)
+
+    def media(self, made: int) -> None:
+        if self.wanted:
+            wanted = self.wanted.pop()
+            if made:
+                self.phone.engine.description_made(wanted.call_id, wanted.ref, "v=0 late\r\n")
+            else:
+                self.phone.engine.description_failed(wanted.call_id, wanted.ref, 488, "no codec")
+
+    def path(self, which: int) -> None:
+        if self.calls:
+            self.phone.engine.media_failed(self.calls[which % len(self.calls)], "no path")
+
+    def patience(self, prompt: bool) -> None:
+        self.prompt = prompt
+
+    def drop(self) -> None:
+        self.peer.wire.drop()
+
+    def server(self, behaviour: Any) -> None:
+        self.peer.wire.behaviour = behaviour
+
+    def rule(self, method: str, status: int | None) -> None:
+        sdp = ANSWER if method == "INVITE" and status == 200 else None
+        self.peer.answers[method] = () if status is None else lambda given: [respond(given, status, sdp=sdp)]
+
+    def wait(self, seconds: float) -> None:
+        play(self.phone, {}, until=self.phone.now + seconds)
+
+
+which = st.integers(0, 3)
+COMMANDS: list[Callable[..., Command]] = [
+    Answer,
+    HangUp,
+    partial(HangUp, code=603, reason="No"),
+    Hold,
+    Unhold,
+    Hold,
+    partial(SendDtmfInfo, tones="1,2"),
+    partial(SendInfo, content_type="text/plain", body=b"x"),
+    partial(SendProgress, code=183, with_media=True),
+]
+EVERYWHERE = [Connect(), Register(), Unregister(), SendMessage(target="sip:bob@example.com", body=b"x")]
+
+scene = st.one_of(
+    st.just(("wait", 0.1)),
+    st.tuples(st.just("call"), st.booleans()),
+    st.tuples(st.just("ring"), st.booleans()),
+    st.tuples(st.just("dial"), st.none() | st.just(5.0)),
+)
+step = st.one_of(
+    scene,
+    st.tuples(st.just("ack"), st.booleans()),
+    st.tuples(st.just("reply_invite"), st.sampled_from(STATUSES), st.sampled_from(["peer", "other"]), st.booleans()),
+    st.tuples(st.just("ask"), st.sampled_from(COMMANDS), which),
+    st.tuples(st.just("tell"), st.sampled_from(EVERYWHERE)),
+    st.tuples(
+        st.just("reply"), which, st.sampled_from(STATUSES), st.sampled_from(["peer", "other"]), st.booleans(), which
+    ),
+    st.tuples(st.just("request"), st.sampled_from(METHODS), which, st.integers(1, 5), st.booleans()),
+    st.tuples(st.just("frame"), st.text(max_size=40) | st.binary(max_size=40)),
+    st.tuples(st.just("media"), st.integers(0, 1)),
+    st.tuples(st.just("path"), which),
+    st.tuples(st.just("patience"), st.booleans()),
+    st.tuples(st.just("drop")),
+    st.tuples(st.just("server"), st.sampled_from(["accept", "accept", "refuse", "silent"])),
+    st.tuples(
+        st.just("rule"),
+        st.sampled_from(["INVITE", "BYE", "REGISTER", "CANCEL", "INFO", "OPTIONS"]),
+        st.none() | st.sampled_from([200, 401, 403, 481, 491, 500]),
+    ),
+    st.tuples(st.just("wait"), st.sampled_from([0.005, 0.02, 0.5, 2.0, 11.0, 40.0])),
+)
+
+
+def check_end(world: World) -> None:
+    phone = world.phone
+    assert phone.engine.is_idle
+    assert phone.engine._timers == {}  # nothing else would tell of a timer that leaked
+    assert {token: len(settled) for token, settled in phone.settled.items()} == dict.fromkeys(phone.settled, 1)
+    over: Counter[str] = Counter()
+    for _, _, event in phone.log:
+        call = getattr(event, "call_id", None)
+        if call is None:
+            continue
+        assert over[call] < 2, f"{event} after the end of the call"
+        if isinstance(event, CallReleased):
+            assert over[call] == 1
+        over[call] += isinstance(event, CallEnded | CallReleased)
+    assert set(over.values()) <= {2}
+    released = Counter(output.call_id for _, output in phone.media if isinstance(output, MediaReleased))
+    assert released == Counter(dict.fromkeys(over, 1))
+    last = {output.call_id: output for _, output in phone.media}
+    assert all(isinstance(output, MediaReleased) for output in last.values())
+
+
+@given(st.booleans(), scene, st.lists(step, min_size=4, max_size=30))
+@settings(max_examples=300)
+def test_whatever_happens(auto_register: bool, first: tuple[Any, ...], steps: list[tuple[Any, ...]]) -> None:
+    world = World(auto_register=auto_register)
+    world.phone.ask(Connect())
+    world.wait(0.1)
+    for name, *arguments in (first, *steps):
+        getattr(world, name)(*arguments)
+    for call in world.calls:
+        world.phone.ask(HangUp(call_id=call))
+    token = world.phone.ask(Disconnect())
+    world.wait(2.0)
+    assert len(world.phone.settled[token]) == 1
+    assert not world.peer.wire.is_open
+    world.wait(65.0)
+    check_end(world)
+    assert len(world.phone.events(Disconnected)) <= 1
+
+
+@given(scene, st.lists(step, min_size=4, max_size=30))
+@settings(max_examples=200)
+def test_calls_leave_nothing_though_the_connection_stays(first: tuple[Any, ...], steps: list[tuple[Any, ...]]) -> None:
+    world = World(auto_register=False)
+    world.phone.ask(Connect())
+    world.wait(0.1)
+    for name, *arguments in (first, *steps):
+        if name not in ("server", "drop"):
+            getattr(world, name)(*arguments)
+    for call in world.calls:
+        world.phone.ask(HangUp(call_id=call))
+    world.peer.answers |= {"OPTIONS": 200, "REGISTER": 200}
+    world.wait(100.0)
+    world.phone.ask(Disconnect())
+    world.wait(2.0)
+    check_end(world)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_every_time(seed: int) -> None:
+    """With the clock, the scheduler and the ids handed in, two runs are equal to the byte."""
+
+    def run() -> list[tuple[float, bytes | None, object]]:
+        world = World(auto_register=True)
+        world.phone.ask(Connect())
+        world.wait(1 + seed)
+        world.dial(5.0)
+        world.request("INVITE", 0, seed, True)
+        world.wait(30)
+        return [(time, None if sent is None else bytes(sent), event) for time, sent, event in world.phone.log]  # type: ignore[arg-type]
+
+    assert run() == run()
