@@ -583,6 +583,35 @@ async def test_make_call_whose_hold_is_refused_changes_nothing(bench: Bench) -> 
     assert not any("carol" in str(invite.uri) for invite in bench.sent("INVITE"))
 
 
+@pytest.mark.parametrize("status", [200, 488])
+async def test_a_new_call_may_be_hung_up_while_the_hold_is_under_way(bench: Bench, status: int) -> None:
+    first = await outbound(bench)
+    bench.peer.answers["INVITE"] = ()
+    action = bench.client.make_call("carol")
+    await bench.pass_time(0.1)
+    second = bench.client.current_call
+    assert second is not None
+    second.hangup()
+    with pytest.raises(CallError) as caught:
+        await bench.finish(action)
+    assert caught.value.code == 487
+    bench.peer.reply("INVITE", status, sdp=SDP if status == 200 else None)
+    await bench.pass_time(0.2)
+    assert first.state == ("held" if status == 200 else "connected")
+    await bench.finish(bench.client.send_message("bob", "the signalling lives"))
+
+
+async def test_a_call_that_ends_while_it_is_put_on_hold_is_no_obstacle(bench: Bench) -> None:
+    first = await outbound(bench)
+    bench.peer.answers["INVITE"] = ()
+    action = bench.client.make_call("carol")
+    await bench.pass_time(0.1)
+    bench.answers()
+    first.hangup()
+    second = await bench.finish(action)
+    assert (first.state, second.state, bench.client.current_call) == ("ended", "connected", second)
+
+
 async def test_answer_incoming_holds_first_and_takes_the_oldest(bench: Bench) -> None:
     first = await outbound(bench)
     second, third = await inbound(bench, 1, "Bob"), await inbound(bench, 2, "Carol")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["background", "loop_for_client"]
+__all__ = ["background", "is_running_here", "loop_for_client"]
 
 _STOP_TIMEOUT = 3.0  # seconds: what a disconnect takes, and a little
 
@@ -86,6 +86,14 @@ def background() -> Generator[None, None, None]:
     finally:
         _entered.reset(token)
         own.stop()
+
+
+def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this code is run by `loop`."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def loop_for_client(*, in_background: bool) -> tuple[asyncio.AbstractEventLoop, Callable[[], None]]:

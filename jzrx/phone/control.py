@@ -104,8 +104,9 @@ class CallControl:
 
     def _refuser(self, call_id: str) -> Callable[[JambonzError], None]:
         def refuse(error: JambonzError) -> None:
-            code = error.code if isinstance(error, CallError) else None
-            self._end_undialed(call_id, CallEndCause(code or 500, f"the current call: {error}", "local"))
+            if call_id in self._undialed:  # else it was hung up meanwhile
+                code = error.code if isinstance(error, CallError) else None
+                self._end_undialed(call_id, CallEndCause(code or 500, f"the current call: {error}", "local"))
 
         return refuse
 

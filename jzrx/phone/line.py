@@ -18,6 +18,7 @@ from jzrx.commands import Command, Connect, Disconnect
 from jzrx.errors import JambonzError
 from jzrx.events import ConnectFailed, ConnectStarted, Disconnected, Event, RegistrationFailed
 from jzrx.options import JambonzClientOptions
+from jzrx.phone.background import is_running_here
 from jzrx.phone.deadline import MediaDeadline
 from jzrx.phone.media import CallMedia
 from jzrx.ports import MediaEngine
@@ -131,11 +132,7 @@ class Line:
 
     def run(self, step: Callable[[], None]) -> None:
         """Run `step` on the loop of this line: now where we are on it, else in the order of the calls."""
-        try:
-            here = asyncio.get_running_loop() is self.loop
-        except RuntimeError:
-            here = False
-        if here or self.loop.is_closed():  # on a closed one nothing runs that `step` could disturb
+        if is_running_here(self.loop) or self.loop.is_closed():  # where nothing runs, `step` disturbs nothing
             step()
         else:
             self.loop.call_soon_threadsafe(step)

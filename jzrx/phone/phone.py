@@ -20,7 +20,7 @@ from jzrx.errors import CallError, JambonzError
 from jzrx.events import ActionFailed, CallAnswered, CallEnded, CallProgressed, CallReceived, CallReleased, Event
 from jzrx.headers import RemoteHeaders
 from jzrx.options import JambonzClientOptions
-from jzrx.phone.background import loop_for_client
+from jzrx.phone.background import is_running_here, loop_for_client
 from jzrx.phone.control import CallControl
 from jzrx.phone.emitter import Emitter
 from jzrx.phone.line import Line, Parts
@@ -61,7 +61,8 @@ class Phone:
         # Only the line that is connected now is heard: what an old one still says concerns nobody.
         self._lines = Subject[Observable[Event]]()
         self._lines.pipe(operators.switch_latest()).subscribe(self._take)
-        self._announcing = self.store.events.subscribe(self._announce)
+        self._is_silent = False
+        self.store.events.subscribe(self._announce)
 
     @property
     def snapshot(self) -> ClientSnapshot:
@@ -77,8 +78,11 @@ class Phone:
         self.refuse_second_line()
         loop, release = loop_for_client(in_background=background)
 
+        begun: list[Line] = []
+
         def cancel() -> None:
-            self.disconnect()
+            if self.line in begun:
+                self.disconnect()
 
         action = Deferred[None](on_cancel=cancel, loop=loop)
         if after is None and self.line is not None and self.line.is_leaving:
@@ -92,7 +96,9 @@ class Phone:
                 action.reject(error)
 
         def start() -> None:
-            self.line = line = Line(self.options, self.parts, loop, release, self._announcing.dispose)
+            self.line = line = Line(self.options, self.parts, loop, release, self._fall_silent)
+            self._is_silent = False
+            begun.append(line)
             self._lines.on_next(line.events)
             line.connect(after, settled)
             if started is not None:
@@ -205,7 +211,7 @@ class Phone:
     def _announce(self, event: Event) -> None:
         """The named events that follow from one event, after everybody has its snapshot."""
         before, self._before = self._before, self.snapshot
-        for happened in named(event, before, self._before):
+        for happened in () if self._is_silent else named(event, before, self._before):
             if happened.call_id is not None:
                 if happened.call_id in self._calls:  # else nobody can have a handler
                     self._calls[happened.call_id].emitter.emit(happened.name, *happened.payload)
@@ -217,15 +223,16 @@ class Phone:
             self._calls.pop(event.call_id, None)
             self._headers.pop(event.call_id, None)
 
+    def _fall_silent(self) -> None:
+        """The loop ends: a handler must not begin anything on it any more."""
+        self._is_silent = True
+
 
 def _run_and_wait(loop: asyncio.AbstractEventLoop, step: Callable[[], None]) -> None:
     """Run `step` on `loop`: now where it is the running one, else in its thread, and wait for that."""
-    try:
-        if asyncio.get_running_loop() is loop:
-            step()
-            return
-    except RuntimeError:
-        pass
+    if is_running_here(loop):
+        step()
+        return
     done = concurrent.futures.Future[None]()
 
     def run() -> None:

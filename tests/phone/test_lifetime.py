@@ -75,6 +75,24 @@ async def test_a_loop_that_ends_without_disconnect_makes_no_noise(
         client.call("bob")
 
 
+def test_a_client_whose_loop_has_ended_can_be_used_on_another() -> None:
+    with registrar_in_threads() as (url, _):
+        client = create_jambonz_client(LOGIN, server=url)
+        states: list[str] = []
+        client.on("stateChanged", states.append)
+
+        async def forget() -> None:
+            await client.connect()
+
+        async def use() -> None:
+            async with client:
+                pass
+
+        asyncio.run(forget())
+        asyncio.run(use())
+    assert states == ["connecting", "connected", "registered", "connecting", "connected", "registered", "disconnected"]
+
+
 def test_a_client_may_go_from_loop_to_loop() -> None:
     with registrar_in_threads() as (url, expiries):
         client = create_jambonz_client(LOGIN, server=url)
