@@ -35,11 +35,16 @@ __all__ = [
     "text",
 ]
 
-CODECS = ("opus", "PCMU")
+CODECS = ("opus", "PCMU", "PCMA")
 """The codecs that calls negotiate, by their names in SDP, in the order of preference."""
 
 DIGEST_ALGORITHMS = ("SHA-512-256", "SHA-256", "MD5")
 """The digest algorithms of RFC 8760, the strongest first."""
+
+# RFC 7064 and RFC 7065, section 3.1 of each.
+_ICE_URL = re.compile(
+    r"(?:stuns?|turns?):(?:\[[0-9a-f:.]+\]|[^\[\]:?/@\s]+)(?::[0-9]{1,5})?(?:\?transport=(?:udp|tcp))?", re.IGNORECASE
+)
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"  # attrs subscripts it for type checkers only
 Validator = Callable[[Any, Attribute, Any], None]
@@ -190,11 +195,11 @@ def _ice_server(server: Any) -> IceServer:
     if not _is_list(urls) or not urls:
         raise ValueError("pc_config: urls must be a URL or a list of them")
     for url in urls:
-        if not isinstance(url, str) or not re.fullmatch(r"(?:stuns?|turns?):[^\s/?]+(?:\?transport=(?:udp|tcp))?", url):
+        if not isinstance(url, str) or not _ICE_URL.fullmatch(url):
             raise ValueError(
                 f"pc_config: {url!r} is no STUN or TURN URL (stun:HOST:PORT, turn:HOST:PORT?transport=udp)"
             )
-        if url.startswith("turn") and not (server.get("username") and server.get("credential")):
+        if url.lower().startswith("turn") and not (server.get("username") and server.get("credential")):
             raise ValueError(f"pc_config: {url} needs 'username' and 'credential'")
     return IceServer(tuple(urls), server.get("username"), server.get("credential"))
 

@@ -2,11 +2,15 @@
 
 import ssl
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jzrx import checks
+from jzrx.media import negotiation
+from jzrx.media.ice_servers import servers
 from jzrx.options import (
     DEFAULT_USER_AGENT,
     VERSION,
@@ -16,6 +20,8 @@ from jzrx.options import (
     Reconnect,
     resolve_options,
 )
+from jzrx.ports import IceServer
+from jzrx.sip import digest
 
 LOGIN: dict[str, Any] = {"server": "wss://sbc.example.com:8443", "username": "alice", "password": "secret"}
 
@@ -193,6 +199,37 @@ def test_stun_is_asked_only_when_the_server_is_elsewhere() -> None:
 
 def test_codecs_are_known_in_any_case() -> None:
     assert JambonzCallOptions(preferred_codecs=["pcmu", "OPUS", "PCMU"]).preferred_codecs == ("PCMU", "opus")
+
+
+def test_the_known_names_are_those_of_the_rooms_behind_them() -> None:
+    assert tuple(codec.name for codec in negotiation.CODECS) == checks.CODECS
+    assert digest.DEFAULT_ALGORITHMS == checks.DIGEST_ALGORITHMS
+
+
+@pytest.mark.parametrize(
+    ("url", "valid"),
+    [
+        ("stun:stun.example.com", True),
+        ("STUN:[2001:db8::1]:3478", True),
+        ("turn:t.example.com:3478?transport=tcp", True),
+        ("stun:a:99999x", False),
+        ("stun:a:b:c", False),
+        ("stun://a", False),
+        ("turn:t?transport=sctp", False),
+        ("stun:", False),
+    ],
+)
+def test_ice_urls_are_what_the_media_takes(url: str, valid: bool) -> None:
+    def accepted(make: Callable[[], object]) -> bool:
+        try:
+            make()
+        except ValueError:
+            return False
+        return True
+
+    config = {"iceServers": [{"urls": url, "username": "u", "credential": "c"}]}
+    assert accepted(lambda: client_options(pc_config=config)) == valid
+    assert accepted(lambda: servers([IceServer((url,), "u", "c")])) == valid
 
 
 def test_backoff_doubles_to_its_maximum() -> None:
