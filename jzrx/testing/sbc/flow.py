@@ -72,6 +72,7 @@ class Flow:
         self.ids = RandomIds()
         self.link = link
         self.is_connected = True
+        self._is_closed = False
         self.contact: Uri | None = None
         self.legs: dict[str, Leg] = {}
         self._desk = desk
@@ -159,6 +160,8 @@ class Flow:
 
     def lost(self, reason: str) -> None:
         """The socket is gone: answered calls wait for the client to come back, or for their media to fail."""
+        if self._is_closed:
+            return
         self.is_connected = False
         for guest in self._guests:
             guest.lost(reason)
@@ -180,6 +183,7 @@ class Flow:
 
     async def close(self) -> None:
         """Stop everything of this flow, and return when nothing is left."""
+        self._is_closed = True
         self._engine.close()
         for future in self._asked.values():
             future.cancel()

@@ -1,6 +1,7 @@
 """The embedded SBC: listens, and brings a request to those who know what to do with it."""
 
 import asyncio
+import logging
 import secrets
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
@@ -33,6 +34,8 @@ from jzrx.testing.sbc.script import Script
 from jzrx.types import MediaState
 
 __all__ = ["EmbeddedSbc"]
+
+log = logging.getLogger("jzrx.testing")
 
 REALM = "localhost"
 MAX_FRAME = 256 * 1024
@@ -224,7 +227,13 @@ class EmbeddedSbc:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """What goes wrong in one call, or in an application of a test's own, must not end the server."""
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the embedded SBC failed in one of its tasks", exc_info=task.exception())
 
     # --- requests outside a dialog -----------------------------------------------------------------------------------
 
@@ -325,9 +334,10 @@ class EmbeddedSbc:
                     pass
 
         leg.on_event = happened
-        if not leg.is_over:
+        try:
             await target.robot(leg)
-            leg.hang_up()
+        finally:
+            leg.hang_up()  # 480 if it has not answered, as when an application's webhook fails
 
     # --- MESSAGE -----------------------------------------------------------------------------------------------------
 

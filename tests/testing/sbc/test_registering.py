@@ -9,7 +9,7 @@ from websockets.typing import Subprotocol
 
 from jzrx.testing.sbc.server import EmbeddedSbc
 from tests.interop.rawphone import RawMessage, RawPhone
-from tests.testing.sbc.calling import dial
+from tests.testing.sbc.calling import dial, send
 from tests.testing.sbc.conftest import Connect
 
 
@@ -122,8 +122,7 @@ async def test_one_binding_for_each_user_the_last_one_wins(sbc: EmbeddedSbc, con
     await first.register()
     await second.register()
     assert sbc.registered == ("bob",)
-    await caller.register()
-    await caller.authenticated("MESSAGE", "sip:bob@localhost", "Content-Type: text/plain", body="hi")
+    await send(caller, "MESSAGE", "bob", "Content-Type: text/plain", body="hi")
     assert (await second.incoming("MESSAGE")).body == "hi"
 
 

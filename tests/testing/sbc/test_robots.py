@@ -116,6 +116,21 @@ async def test_an_application_that_returns_ends_the_call(connect: Connect) -> No
     assert (await call.finished()).code == 200
 
 
+async def test_an_application_that_fails_is_480_and_the_server_lives(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(leg: Leg) -> None:
+        raise RuntimeError("no idea")
+
+    async with EmbeddedSbc({"alice": "x"}, apps={"broken": broken, "echo": "echo"}) as server:
+        alice = await connect("alice", server=server)
+        with pytest.raises(CallError) as refused:
+            await made(alice, "app-broken")
+        assert refused.value.code == 480
+        await made(alice, "app-echo")
+    assert "no idea" in caplog.text
+
+
 async def test_the_device_calling_application_gets_every_call(connect: Connect) -> None:
     async with EmbeddedSbc({"alice": "x", "bob": "x"}, apps={"all": tone(700)}, device_app="all") as server:
         alice, _ = await connect("alice", server=server), await connect("bob", server=server)

@@ -131,6 +131,20 @@ async def test_a_call_outlives_a_dropped_socket(sbc: EmbeddedSbc, dropped: str) 
             assert (await call.finished()).code == 200
 
 
+async def test_who_calls_oneself_is_called(sbc: EmbeddedSbc) -> None:
+    """Both legs are on one WebSocket."""
+    async with phone(sbc, "alice", 500) as alice:
+        calls: asyncio.Queue[JambonzCall] = asyncio.Queue()
+        alice.on("incoming", calls.put_nowait)
+        ours = alice.call("alice")
+        theirs = await calls.get()
+        await theirs.answer()
+        await ours.answered()
+        await hears(ours, 500)
+        await theirs.hangup()
+        assert (await ours.finished()).code == 200
+
+
 async def test_both_sides_hold_at_once_and_resume(sbc: EmbeddedSbc) -> None:
     """Glare: each side's re-INVITE waits for the other's; 491 lets one go first, and both are held in the end."""
     async with phone(sbc, "alice") as alice, phone(sbc, "bob") as bob:
