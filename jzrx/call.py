@@ -39,7 +39,9 @@ class JambonzCall:
         self._headers = phone.remote_headers(call_id)
         media = phone.any_line().media
         self._media = media
-        self._audio = CallAudio(lambda: media.session(call_id), media.opened(call_id))
+        self._audio = CallAudio(
+            lambda: media.session(call_id), media.opened(call_id), lambda: self.state is CallState.ENDED
+        )
         self._monitoring: DisposableBase = Disposable()
         self.emitter = Emitter("a call", CALL_EVENTS)
 

@@ -700,19 +700,46 @@ async def test_audio_plays_and_is_heard(bench: Bench) -> None:
     await asyncio.wait_for(playback.wait(), 5)
     await bench.catch_up()
     assert [type(frame).__name__ for frame in frames] == ["AudioFrame", "str"]
-    with pytest.raises(CallError, match="no audio"):
+    with pytest.raises(CallError, match="has ended"):
         call.audio.play(tone())
+    with pytest.raises(CallError, match="has ended"):
+        call.audio.source = tone()
 
 
-async def test_incoming_audio_can_be_awaited_before_the_answer(bench: Bench) -> None:
+async def test_audio_that_is_asked_for_before_the_answer_begins_with_it(bench: Bench) -> None:
     call = await inbound(bench)
     frames: list[Any] = []
     call.audio.incoming.subscribe(frames.append)
-    with pytest.raises(CallError, match="answer"):
-        call.audio.play(tone())
+    call.audio.source = base = tone(880)
+    playing, stopped = call.audio.play(tone()), call.audio.play(tone())
+    stopped.stop()
+    await asyncio.wait_for(stopped.wait(), 5)
     call.answer()
-    bench.session(call.id).hear(jzrx.AudioFrame(b"\0" * 1920))
+    session = bench.session(call.id)
+    session.hear(jzrx.AudioFrame(b"\0" * 1920))
     assert len(frames) == 1
+    assert session.source is base
+    assert len(session.played) == 1
+    session.played[0].finish()
+    await asyncio.wait_for(playing.wait(), 5)
+    playing.stop()
+
+
+async def test_audio_of_a_call_that_is_never_answered_ends(bench: Bench) -> None:
+    call = await inbound(bench)
+    ends: list[str] = []
+    call.audio.incoming.subscribe(on_completed=lambda: ends.append("incoming"))
+    playing = call.audio.play(tone())
+    call.hangup()
+    await asyncio.wait_for(playing.wait(), 5)
+    assert ends == ["incoming"]
+
+
+async def test_audio_from_another_thread(bench: Bench) -> None:
+    call = await asyncio.to_thread(lambda: bench.client.call("bob"))
+    await asyncio.to_thread(lambda: call.audio.play(tone()))
+    await bench.pass_time(0.1)
+    assert len(bench.session(call.id).played) == 1
 
 
 async def test_media_that_cannot_be_made_fails_the_call(

@@ -1,11 +1,13 @@
 """What a call sends and hears."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable, operators
 from reactivex.subject import AsyncSubject
 
+from jzrx.action import Deferred
 from jzrx.errors import CallError
 from jzrx.ports import AudioSource, MediaSession, Playback
 
@@ -14,15 +16,24 @@ if TYPE_CHECKING:
 
 __all__ = ["CallAudio"]
 
+_log = logging.getLogger("jzrx.media")
+
 
 class CallAudio:
-    """The audio of one call: `call.audio`. To be used on the client's loop.
+    """The audio of one call: `call.audio`.
 
-    A call has audio from `client.call()` or `call.answer()` on, until its end.
+    What is asked before the call has audio (it has from `client.call()` or `call.answer()` on) begins when it has.
     """
 
-    def __init__(self, session: Callable[[], MediaSession | None], opened: AsyncSubject[MediaSession]) -> None:
+    def __init__(
+        self,
+        session: Callable[[], MediaSession | None],
+        opened: AsyncSubject[MediaSession],
+        is_over: Callable[[], bool],
+    ) -> None:
         self._session = session
+        self._opened = opened
+        self._is_over = is_over
         self._source: AudioSource | None = None
         self._incoming = opened.pipe(operators.flat_map(_heard))
 
@@ -42,22 +53,61 @@ class CallAudio:
 
     @source.setter
     def source(self, source: AudioSource | None) -> None:
-        self._required("source").set_source(source)
+        session = self._now("source")
         self._source = source
+        if session is not None:
+            session.set_source(source)
+        else:
+            self._opened.subscribe(lambda opened: opened.set_source(self._source))
 
     def play(self, source: AudioSource) -> Playback:
         """Speak `source` over what the call sends; what plays at the same time is mixed, and clipped softly.
 
-        `await playback.wait()` returns at its end, at `playback.stop()` and at the call's end. Raises CallError where
-        the call has no audio: before `answer()`, and after the end.
+        `await playback.wait()` returns at its end, at `playback.stop()` and at the call's end. CallError if that has
+        come already.
         """
-        return self._required("play").play(source)
+        session = self._now("play")
+        return _LaterPlayback(self._opened, source) if session is None else session.play(source)
 
-    def _required(self, what: str) -> MediaSession:
-        session = self._session()
-        if session is None:
-            raise CallError(f"audio.{what}: the call has no audio now; it has from answer() on, until its end")
-        return session
+    def _now(self, what: str) -> MediaSession | None:
+        if self._is_over():
+            raise CallError(f"audio.{what}: the call has ended")
+        return self._session()
+
+
+class _LaterPlayback:
+    """A playback that begins when the call has audio."""
+
+    def __init__(self, opened: AsyncSubject[MediaSession], source: AudioSource) -> None:
+        self._source = source
+        self._playback: Playback | None = None
+        self._begun = Deferred[None]()  # or stopped before it could
+        opened.subscribe(self._begin, on_completed=self.stop_waiting)
+
+    def stop_waiting(self) -> None:
+        """It will not begin any more, if it has not."""
+        self._begun.resolve(None)
+
+    def stop(self) -> None:
+        """End it now; done already: nothing happens."""
+        self.stop_waiting()
+        if self._playback is not None:
+            self._playback.stop()
+
+    async def wait(self) -> None:
+        """Return at the source's end, at `stop()` and at the call's end."""
+        await self._begun.action
+        if self._playback is not None:
+            await self._playback.wait()
+
+    def _begin(self, session: MediaSession) -> None:
+        if not self._begun.action.done:
+            try:
+                self._playback = session.play(self._source)
+                self._begun.resolve(None)
+            except Exception as error:  # such as a single-use source that was used: `wait` raises it
+                _log.warning("audio.play() failed: %s", error)
+                self._begun.reject(error)
 
 
 def _heard(session: MediaSession) -> Observable[Any]:
