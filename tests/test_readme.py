@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 README = (Path(__file__).parent.parent / "README.md").read_text()
 EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
 
@@ -15,7 +13,6 @@ def test_example_has_at_most_15_lines() -> None:
     assert len(EXAMPLE.splitlines()) <= 15
 
 
-@pytest.mark.xfail(strict=True, reason="until jzrx.testing.EmbeddedSbc and the hooks are there: then remove this mark")
 def test_example_runs_as_pasted(tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(EXAMPLE)
     done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30)

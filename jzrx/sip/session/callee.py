@@ -85,14 +85,18 @@ def answer(session: Session, command: Answer, token: int | None, moment: Moment)
 
 
 def described(session: Session, sdp: str) -> Step:
-    """Our description is there: the early media's, or the answer."""
+    """Our description is there: the early media's, or the answer. A caller that was to hear of its progress hears of
+    it also when the answer follows at once."""
     session = evolve(session, making=None, answer=sdp)
-    if session.phase is Phase.ANSWERING:
-        return _accept(session, sdp)
-    if session.progress is None:
-        return session, []
-    status, headers = session.progress
-    return evolve(session, progress=None), [_reply(session, status, headers, sdp)]
+    outputs: list[SessionOutput] = []
+    if session.progress is not None:
+        status, headers = session.progress
+        outputs.append(_reply(session, status, headers, sdp))
+        session = evolve(session, progress=None)
+    if session.phase is not Phase.ANSWERING:
+        return session, outputs
+    session, accepted = _accept(session, sdp)
+    return session, outputs + accepted
 
 
 def not_described(session: Session, code: int, message: str, warning: str | None, moment: Moment) -> Step:
