@@ -156,6 +156,7 @@ ConnectionOutput = (
 )
 Step = tuple[Connection, list[ConnectionOutput]]
 
+_GONE = {ConnectionPhase.LEAVING, ConnectionPhase.OVER}
 _OPEN = {ConnectionPhase.REGISTERING, ConnectionPhase.UP, ConnectionPhase.REREGISTERING}
 
 
@@ -220,7 +221,7 @@ def _asked(connection: Connection, ask: Ask, at: float) -> Step:
 
 
 def _disconnect(connection: Connection, token: int | None, at: float) -> Step:
-    if connection.phase in (ConnectionPhase.LEAVING, ConnectionPhase.OVER):
+    if connection.phase in _GONE:
         return connection, _settle([token], None)
     was_open = connection.phase in _OPEN
     outputs: list[ConnectionOutput] = [Notify(Disconnected(at=at, was_open=was_open))]
@@ -301,7 +302,7 @@ def _lost(connection: Connection, reason: str, at: float, chance: float) -> Step
 
 def _drop(connection: Connection, reason: str, at: float, chance: float) -> Step:
     """The flow was up and is lost, or of no use any more: come back."""
-    outputs: list[ConnectionOutput] = [Notify(FlowLost(at=at, reason=reason)), CloseFlow(reason)]
+    outputs: list[ConnectionOutput] = [Notify(FlowLost(at=at, reason=reason))]
     connection, told = _tell_all(connection, ConnectionError(f"the connection was lost: {reason}"))
     connection, more = _schedule(evolve(connection, registered=False), at, chance)
     return connection, outputs + told + more
@@ -369,7 +370,7 @@ def _ponged(connection: Connection) -> Step:
 
 
 def _granted(connection: Connection, granted: Granted, at: float) -> Step:
-    if connection.phase is ConnectionPhase.LEAVING:
+    if connection.phase in _GONE:
         return connection, []
     event = Registered(at=at, expires=granted.expires, until=granted.until, refreshed=granted.refreshed)
     outputs: list[ConnectionOutput] = [Notify(event)]
@@ -386,7 +387,7 @@ def _refused(connection: Connection, refused: Refused, at: float, chance: float)
     code = 408 if refused.code is None else refused.code
     error = RegistrationError(refused.message, code)
     closed = Notify(FlowClosed(at=at, reason=refused.message))
-    if connection.phase is ConnectionPhase.LEAVING:
+    if connection.phase in _GONE:
         return connection, []
     if connection.phase is ConnectionPhase.REREGISTERING and not refused.fatal:
         event = RegistrationFailed(at=at, message=refused.message, code=code, final=False, will_retry=True)
@@ -410,7 +411,7 @@ def _refused(connection: Connection, refused: Refused, at: float, chance: float)
 
 def _removed(connection: Connection, at: float) -> Step:
     connection, tokens = evolve(connection, registered=False, removing=()), connection.removing
-    if connection.phase is ConnectionPhase.LEAVING:
+    if connection.phase in _GONE:
         return connection, []
     return connection, [Notify(Unregistered(at=at)), *_settle(tokens, None)]
 

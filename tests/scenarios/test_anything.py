@@ -227,7 +227,7 @@ def check_end(world: World) -> None:
 
 
 @given(st.booleans(), scene, st.lists(step, min_size=4, max_size=30))
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_whatever_happens(auto_register: bool, first: tuple[Any, ...], steps: list[tuple[Any, ...]]) -> None:
     world = World(auto_register=auto_register)
     world.phone.ask(Connect())
@@ -246,7 +246,7 @@ def test_whatever_happens(auto_register: bool, first: tuple[Any, ...], steps: li
 
 
 @given(scene, st.lists(step, min_size=4, max_size=30))
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_calls_leave_nothing_though_the_connection_stays(first: tuple[Any, ...], steps: list[tuple[Any, ...]]) -> None:
     world = World(auto_register=False)
     world.phone.ask(Connect())
