@@ -35,6 +35,8 @@ NEAR_HZ, NEAR_DB = 3.0, 3.0
 """How far what is heard may be from what was played."""
 SILENT = PEAK / 20
 """What may be left of one's own tone."""
+INAUDIBLE = 0.001
+"""The noise of a codec stays below this peak."""
 WINDOW = 15
 """Frames (20 ms) that are measured at once."""
 PATIENCE = 4.0
@@ -108,7 +110,7 @@ class Party:
                     sound = b"".join([(await frames.get()).data for _ in range(WINDOW)])
                     heard = Heard(*dominant_tone(sound, 48000), tone_level(sound, 48000, self.hz))
         except TimeoutError:
-            instead = f"{heard.hz:.1f} Hz at {dbfs(heard.peak):.1f} dBFS" if heard.peak else "nothing"
+            instead = f"{heard.hz:.1f} Hz at {dbfs(heard.peak):.1f} dBFS" if heard.peak > INAUDIBLE else "silence"
             raise CommandError(
                 f"{self.name} did not hear {other.hz:g} Hz from {other.name}: {instead}", Exit.MEDIA
             ) from None
@@ -187,11 +189,20 @@ def _follow(screen: Screen, alice: Party, bob: Party) -> None:
 
 
 async def _call(alice: Party, bob: Party) -> None:
-    called = alice.calls.make_call("bob", no_answer_timeout=5.0)
-    if "alice" not in (await bob.calls.incoming_caller.wait(lambda who: who is not None, timeout=5.0) or ""):
-        raise CommandError("bob was called, but not by alice", Exit.REFUSED)
+    answering = asyncio.create_task(_answer(bob))
+    try:
+        await alice.calls.make_call("bob", no_answer_timeout=5.0)
+        caller = await answering
+    finally:
+        answering.cancel()
+    if "alice" not in caller:
+        raise CommandError(f"bob was called by {caller}, not by alice", Exit.REFUSED)
+
+
+async def _answer(bob: Party) -> str:
+    caller = await bob.calls.incoming_caller.wait(lambda who: who is not None)
     await bob.calls.answer_incoming()
-    await called
+    return caller or ""
 
 
 async def _hang_up(alice: Party, bob: Party) -> None:

@@ -173,3 +173,13 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
         process.wait(30)
+
+
+def test_an_interrupted_demo_is_130_without_a_word() -> None:
+    with subprocess.Popen([*JZRX, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr.read() == ""

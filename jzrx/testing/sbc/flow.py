@@ -8,11 +8,11 @@ Calls that were not answered yet end with the socket.
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from jzrx.commands import Command, HangUp
 from jzrx.errors import JambonzError
-from jzrx.events import CallReleased, Event
+from jzrx.events import CallEvent, CallReleased, Event
 from jzrx.media.engine import MediaEngine
 from jzrx.phone.media import CallMedia
 from jzrx.ports import MediaConfig
@@ -262,7 +262,7 @@ class Flow:
         leg = self.legs.get(getattr(event, "call_id", ""))
         if leg is None:
             return
-        leg.happened(event)  # pyright: ignore[reportArgumentType]: what has a call_id is a CallEvent
+        leg.happened(cast(CallEvent, event))  # it has a call_id
         if isinstance(event, CallReleased):
             del self.legs[leg.id]
             self._end_when_empty()

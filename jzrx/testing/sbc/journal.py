@@ -4,7 +4,7 @@ from typing import Literal
 
 from attrs import frozen
 
-__all__ = ["SbcEvent"]
+__all__ = ["SbcEvent", "What"]
 
 What = Literal[
     "opened",

@@ -23,7 +23,7 @@ from jzrx.testing.sbc.b2bua import Bridge, CallSids, caller_id, x_headers
 from jzrx.testing.sbc.conference import Conferences
 from jzrx.testing.sbc.flow import Flow
 from jzrx.testing.sbc.incall import InCall
-from jzrx.testing.sbc.journal import SbcEvent
+from jzrx.testing.sbc.journal import SbcEvent, What
 from jzrx.testing.sbc.legs import Leg
 from jzrx.testing.sbc.link import Link
 from jzrx.testing.sbc.listener import listen
@@ -267,7 +267,7 @@ class EmbeddedSbc:
         self._note_registration(outcome, flow)
 
     def _note_registration(self, granted: Granted, flow: Flow) -> None:
-        what = "unregistered" if not granted.expires else "refreshed" if granted.refreshed else "registered"
+        what: What = "unregistered" if not granted.expires else "refreshed" if granted.refreshed else "registered"
         self.note(SbcEvent(what, granted.user, f"{flow.link.source} for {granted.expires} s"))
 
     def _refuse(self, flow: Flow, key: str, request: Request, refusal: Refusal) -> None:
