@@ -6,7 +6,7 @@ from jzrx.action import Action
 from jzrx.call import JambonzCall
 from jzrx.client import JambonzClient, create_jambonz_client
 from jzrx.errors import CallError, JambonzError, RegistrationError
-from jzrx.errors import ConnectionError as ConnectionError  # noqa: A004 - the documented name
+from jzrx.errors import ConnectionError as ConnectionError
 from jzrx.headers import RemoteHeaders
 from jzrx.hooks.use_call import UseCall, UseCallSnapshot, use_call
 from jzrx.hooks.use_jambonz_client import UseJambonzClient, UseJambonzClientSnapshot, use_jambonz_client

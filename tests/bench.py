@@ -6,11 +6,12 @@ from typing import Any
 
 from reactivex.testing import TestScheduler
 
+from jzrx.call import JambonzCall
 from jzrx.client import JambonzClient
 from jzrx.events import Event
 from jzrx.options import JambonzClientOptions
 from jzrx.phone.line import Parts
-from jzrx.sip.message import Request
+from jzrx.sip.message import Request, Response
 from jzrx.testing.fake_media import FakeMedia, FakeSession
 from jzrx.testing.peer import Peer, in_dialog, request, respond
 from jzrx.testing.virtual import CountedIds
@@ -106,3 +107,43 @@ class Bench:
     def bye(self, invite: Request, number: int = 2, **headers: str) -> None:
         """The peer ends a call that we made."""
         self.peer.say(in_dialog("BYE", invite, number=number, headers=tuple(headers.items())))
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def told(call: JambonzCall) -> list[Any]:
+    """Everything that the named events of a call say from now on."""
+    heard: list[Any] = []
+    for name in ("accepted", "progress"):
+        call.on(name, lambda name=name: heard.append(name))
+    for name in ("ended", "failed", "stateChanged", "hold", "mute", "dtmf", "remoteHold", "qualityStats"):
+        call.on(name, lambda payload, name=name: heard.append((name, payload)))
+    return heard
+
+
+async def outbound(bench: Bench, target: str = "bob", **options: Any) -> JambonzCall:
+    """A call that the peer has answered."""
+    bench.answers()
+    call = bench.client.call(target, **options)
+    await bench.until(lambda: call.state == "connected")
+    return call
+
+
+async def inbound(bench: Bench, number: int = 1, name: str = "Bob", **headers: str) -> JambonzCall:
+    """A call that rings here."""
+    before = bench.client.call_count
+    bench.invite(number, name, **headers)
+    await bench.until(lambda: bench.client.call_count > before)
+    return list(bench.client.calls.values())[-1]
+
+
+async def answered(bench: Bench, number: int = 1, name: str = "Bob") -> JambonzCall:
+    """An incoming call that was answered."""
+    call = await inbound(bench, number, name)
+    action = call.answer()
+    await bench.until(lambda: bench.peer.received and isinstance(bench.peer.received[-1], Response))
+    await bench.until(lambda: any(isinstance(m, Response) and m.status_code == 200 for m in bench.peer.received))
+    bench.acknowledge()
+    await bench.finish(action)
+    return call
