@@ -387,6 +387,7 @@ class MediaPeer:
             work.close()
             raise MediaError(CLOSED)
         self._tasks.add(task)
+        task.add_done_callback(_retrieve)
         try:
             return await work
         except asyncio.CancelledError:
@@ -424,3 +425,9 @@ class MediaPeer:
         finally:
             self._tell().closed()
             self._thread.leave(self)
+
+
+def _retrieve(task: "asyncio.Task[Any]") -> None:
+    """An application that stopped waiting, as for a call that ended, does not ask for the error: asyncio would warn."""
+    if not task.cancelled():
+        task.exception()
