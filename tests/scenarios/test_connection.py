@@ -385,6 +385,13 @@ def test_giving_up_ends_the_calls() -> None:
     settle_down(phone)
 
 
+def test_giving_up_leaves_nothing_behind() -> None:
+    """Not even a BYE that waits for its answer."""
+    phone, peer = calling(chance=0.0, reconnect=Reconnect(attempts=0))
+    play(phone, {60: peer.wire.drop}, until=60.001)
+    assert phone.engine.is_idle
+
+
 def test_a_registration_refused_for_good_sends_the_byes_before_it_closes() -> None:
     phone, peer = Phone.with_peer(keepalive=1e6)
     peer.answers["INVITE"] = lambda invite: [respond(invite, 200, sdp=ANSWER)]

@@ -1,17 +1,12 @@
-"""The machine of the connection: when to open the flow, register over it, and come back after a drop.
-
-    IDLE -> OPENING -> REGISTERING -> UP -> WAITING -> REOPENING -> REREGISTERING -> UP ...
-                                       └-> LEAVING -> OVER
+"""`step(connection, input, at, chance) -> (connection, outputs)`: when to open the flow, to register, to come back.
 
 The first connect makes one attempt and fails at once; after a success every drop is retried with backoff, which starts
 anew only after a registration (a server that accepts and closes is not pressed). 401, 403 and 404 end it for good.
 """
 
 from collections.abc import Iterable
-from enum import Enum, auto
-from typing import Literal
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from jzrx.errors import ConnectionError, JambonzError, RegistrationError
 from jzrx.events import (
@@ -27,134 +22,29 @@ from jzrx.events import (
     RegistrationFailed,
     Unregistered,
 )
-from jzrx.options import Reconnect
-from jzrx.sip.machine import CancelTimer, CloseFlow, Notify, OpenFlow, SetTimer, Settle, TimerKey
+from jzrx.sip.connection.state import (
+    Ask,
+    BeginRegistration,
+    Connection,
+    ConnectionInput,
+    ConnectionOutput,
+    ConnectionPhase,
+    Happened,
+    Ping,
+    Quiet,
+    RemoveRegistration,
+    Sever,
+    Step,
+)
+from jzrx.sip.machine import CancelTimer, CloseFlow, Notify, OpenFlow, SetTimer, Settle
 from jzrx.sip.registration import Granted, Lapsed, Refused, Removed
 
-__all__ = [
-    "CONNECTION_TIMER",
-    "Ask",
-    "BeginRegistration",
-    "Connection",
-    "ConnectionPhase",
-    "Happened",
-    "Ping",
-    "Quiet",
-    "RemoveRegistration",
-    "Sever",
-    "step",
-]
+__all__ = ["step"]
 
-CONNECTION_TIMER = "connection"
-"""The first part of the timer keys."""
 LEAVE_PATIENCE = 2.0
 """Seconds that a disconnect waits for the server."""
 PONG_PATIENCE = 10.0
 """Seconds that an OPTIONS may stay unanswered, once one was answered."""
-
-
-class ConnectionPhase(Enum):
-    """Where the connection is."""
-
-    IDLE = auto()
-    OPENING = auto()
-    REGISTERING = auto()
-    UP = auto()
-    WAITING = auto()
-    REOPENING = auto()
-    REREGISTERING = auto()
-    LEAVING = auto()
-    OVER = auto()
-
-
-@frozen(kw_only=True)
-class Connection:
-    """`registers`: a registration is wanted. `registered`: it is there. `attempt` counts since the drop. The tokens of
-    those who wait: for the connection, a registration, its removal, the end."""
-
-    server: str
-    registers: bool
-    timeout: float
-    reconnect: Reconnect
-    keepalive: float
-    phase: ConnectionPhase = ConnectionPhase.IDLE
-    registered: bool = False
-    attempt: int = 0
-    pongs: bool = False
-    connect_token: int | None = None
-    registering: tuple[int | None, ...] = ()
-    removing: tuple[int | None, ...] = ()
-    leave_token: int | None = None
-
-    def timer(self, name: str) -> TimerKey:
-        return (CONNECTION_TIMER, "", name)
-
-
-# --- inputs --------------------------------------------------------------------------------------------------------
-
-
-@frozen
-class Ask:
-    """The user asked."""
-
-    what: Literal["connect", "disconnect", "register", "unregister"]
-    token: int | None
-
-
-@frozen
-class Happened:
-    """The flow opened, could not be opened, or was lost; a timer fired; the OPTIONS was answered."""
-
-    what: Literal["opened", "failed", "lost", "timer", "pong"]
-    detail: str = ""
-
-
-@frozen
-class Quiet:
-    """While leaving: no call and no request is left."""
-
-
-ConnectionInput = Ask | Happened | Quiet | Granted | Refused | Removed | Lapsed
-
-
-# --- outputs beyond those of `jzrx.sip.machine` --------------------------------------------------------------------
-
-
-@frozen
-class BeginRegistration:
-    """Register."""
-
-
-@frozen
-class RemoveRegistration:
-    """Un-REGISTER."""
-
-
-@frozen
-class Ping:
-    """Send an OPTIONS to the registrar; any answer is a sign of life."""
-
-
-@frozen
-class Sever:
-    """The flow is gone: the registration and what depends on the flow are over. `final`: so are all calls."""
-
-    final: bool
-
-
-ConnectionOutput = (
-    Notify
-    | OpenFlow
-    | CloseFlow
-    | SetTimer
-    | CancelTimer
-    | Settle
-    | BeginRegistration
-    | RemoveRegistration
-    | Ping
-    | Sever
-)
-Step = tuple[Connection, list[ConnectionOutput]]
 
 _GONE = {ConnectionPhase.LEAVING, ConnectionPhase.OVER}
 _OPEN = {ConnectionPhase.REGISTERING, ConnectionPhase.UP, ConnectionPhase.REREGISTERING}
