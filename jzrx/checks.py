@@ -24,6 +24,7 @@ __all__ = [
     "headers",
     "ice_servers",
     "is_ipv6",
+    "is_loopback",
     "is_media_type",
     "media_constraints",
     "number",
@@ -218,6 +219,14 @@ def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
 def is_media_type(value: str) -> bool:
     """Whether `value` is a type and subtype, with or without parameters (RFC 3261 section 20.15)."""
     return re.fullmatch(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+(?:[ \t]*;[\x20-\x7e]*)?", value, re.ASCII) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine (RFC 6761 section 6.3 for `localhost`)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def is_ipv6(host: str) -> bool:

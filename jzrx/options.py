@@ -2,7 +2,6 @@
 
 import difflib
 import importlib.util
-import ipaddress
 import re
 import ssl as tls
 from collections.abc import Callable, Mapping, Sequence
@@ -206,10 +205,7 @@ class JambonzClientOptions:
     @property
     def is_loopback(self) -> bool:
         """Whether the server is on this machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost" or self.host.endswith(".localhost")
+        return checks.is_loopback(self.host)
 
     @property
     def ice_servers(self) -> tuple[IceServer, ...]:

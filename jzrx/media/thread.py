@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from jzrx.media.crossing import Crossing
-from jzrx.media.lookup import MediaLoop
+from jzrx.media.loop import MediaLoop
 from jzrx.media.transport import Certificate
 from jzrx.media.wheel import Wheel
 

@@ -5,19 +5,23 @@ It is told to open, send and close, and says what happened; when to try again is
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 import ssl
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
+from websockets.proxy import get_proxy
 from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
+from jzrx.checks import is_loopback
+from jzrx.lookup import look_up
 from jzrx.sip.engine import Listener
 
-__all__ = ["WebSocketTransport", "is_loopback"]
+__all__ = ["WebSocketTransport"]
 
 log = logging.getLogger("jzrx.sip")
 
@@ -40,11 +44,16 @@ class WebSocketTransport:
         self._url = url
         self._context = context
         self._link: _Link | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self, listener: Listener) -> None:
         """Begin to open; needs a running loop."""
         self.close("opened anew")
-        self._link = _Link(self._url, self._context, listener)
+        self._link = link = _Link(self._url, self._context, listener)
+        task = asyncio.get_running_loop().create_task(link.run(), name="jzrx-websocket")
+        link.task = task
+        self._tasks.add(task)  # kept while it closes, so that it is not collected on the way
+        task.add_done_callback(self._tasks.discard)
 
     def send(self, frame: str) -> None:
         """Queue a frame; without an open flow it is dropped."""
@@ -58,12 +67,9 @@ class WebSocketTransport:
             link.close(reason)
 
     async def wait_closed(self) -> None:
-        """Return when every flow that was closed is gone."""
-        await asyncio.gather(*_closing, return_exceptions=True)
-
-
-_closing: set["asyncio.Task[None]"] = set()
-"""Flows that are being closed; kept so that they are not collected on the way."""
+        """Return when the flow that was closed is gone, which takes a second at most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
 
 class _Link:
@@ -75,19 +81,18 @@ class _Link:
         self._listener: Listener | None = listener
         self.outgoing: asyncio.Queue[str | None] = asyncio.Queue()
         self._open = False
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="jzrx-websocket")
-        _closing.add(self._task)
-        self._task.add_done_callback(_closing.discard)
+        self.task: asyncio.Task[None] | None = None
 
     def close(self, reason: str) -> None:
         log.debug("closing the WebSocket: %s", reason)
         self._listener = None
         if self._open:
             self.outgoing.put_nowait(None)
-        else:
-            self._task.cancel()
+        elif self.task is not None:
+            self.task.cancel()
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Connect, pass on what arrives until the end, close."""
         try:
             connection = await self._connect()
         except asyncio.CancelledError:
@@ -124,10 +129,23 @@ class _Link:
             self._listener.lost(reason)
 
     async def _connect(self) -> ClientConnection:
-        secure = self._url.startswith("wss:")
+        """One attempt, over all addresses of the host: the first that takes the connection decides."""
+        parts = urlsplit(self._url)
+        host = parts.hostname or ""
+        if not is_loopback(host) and get_proxy(parse_uri(self._url)) is not None:
+            return await self._connect_to(None, True)  # the proxy looks the name up
+        found = await look_up(host, port_of(self._url), kind=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        for address in addresses[:-1]:
+            with contextlib.suppress(ConnectionRefusedError, TimeoutError):
+                return await self._connect_to(address, None)
+        return await self._connect_to(addresses[-1], None)
+
+    async def _connect_to(self, address: str | None, proxy: Literal[True] | None) -> ClientConnection:
+        where: dict[str, Any] = {} if address is None else {"host": address, "port": port_of(self._url)}
         return await connect(
             self._url,
-            ssl=(self._context or True) if secure else None,
+            ssl=(self._context or True) if self._url.startswith("wss:") else None,
             subprotocols=[SIP],
             compression=None,
             max_size=MAX_FRAME,
@@ -135,7 +153,8 @@ class _Link:
             ping_interval=PING_INTERVAL,
             ping_timeout=PING_PATIENCE,
             close_timeout=CLOSE_PATIENCE,
-            proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True,
+            proxy=proxy,
+            **where,
         )
 
     async def _write(self, connection: ClientConnection) -> None:
@@ -155,21 +174,18 @@ async def _shut(connection: ClientConnection, code: int) -> None:
         await connection.close(code)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
+def port_of(url: str) -> int:
+    """The port of a `ws:` or `wss:` URL, 80 or 443 by default (RFC 6455 section 3)."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "wss" else 80)
 
 
 def explain(url: str, error: Exception) -> str:
     """One sentence for the user: what failed, and what to do."""
     parts = urlsplit(url)
-    host, port = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
+    host, port = parts.hostname, port_of(url)
     match error:
-        case socket.gaierror():
+        case socket.gaierror() | UnicodeError():
             return f"cannot connect to {url}: there is no host {host!r}; check the name in the server URL"
         case ssl.SSLCertVerificationError():
             return (
@@ -190,7 +206,10 @@ def explain(url: str, error: Exception) -> str:
             return f"cannot connect to {url}: {error}"
         case InvalidHandshake() | EOFError():
             return f"cannot connect to {url}: the server does not speak WebSocket ({error}); check the port"
+        case ConnectionResetError():
+            hint = "is it a ws:// port?" if parts.scheme == "wss" else "is it a wss:// port?"
+            return f"cannot connect to {url}: the server closed the connection at once; {hint}"
         case OSError():
-            return f"cannot connect to {url}: {error.strerror or error}"
+            return f"cannot connect to {url}: {error.strerror or error or type(error).__name__}"
         case _:
             return f"cannot connect to {url}: {type(error).__name__}: {error}"

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jzrx.media import transport
 from jzrx.media.ice_servers import servers
-from jzrx.media.lookup import MediaLoop
+from jzrx.media.loop import MediaLoop
 from jzrx.media.sdp import AudioDescription
 from jzrx.media.transport import Certificate, IceDtls
 from jzrx.ports import IceServer, MediaError

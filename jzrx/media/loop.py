@@ -1,0 +1,24 @@
+"""The event loop of the media thread."""
+
+import asyncio
+from typing import Any
+
+from jzrx.lookup import look_up
+
+__all__ = ["MediaLoop"]
+
+
+class MediaLoop(asyncio.SelectorEventLoop):
+    """A selector loop, on Windows too, whose name lookups can be given up and never hold its end up."""
+
+    async def getaddrinfo(
+        self,
+        host: Any,
+        port: Any,
+        *,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 - asyncio's name
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        return await look_up(host, port, family=family, kind=type, proto=proto, flags=flags)
