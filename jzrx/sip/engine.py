@@ -44,6 +44,7 @@ from jzrx.types import Headers
 
 __all__ = ["Engine", "Listener", "LoopScheduler", "MediaOutput", "RandomIds", "Transport"]
 
+log = logging.getLogger("jzrx.sip")
 trace = logging.getLogger("jzrx.sip.trace")
 
 MediaOutput = OfferWanted | AnswerWanted | AnswerReceived | OfferRefused | MediaReleased
@@ -197,7 +198,10 @@ class Engine:
     def received(self, frame: bytes | str) -> None:
         if trace.isEnabledFor(logging.DEBUG):
             _trace_frame(frame)
-        self._perform(self._agent.frame_received(frame))
+        try:
+            self._perform(self._agent.frame_received(frame))
+        except Exception:  # a fault of ours; what the network sends must not end the flow all the same
+            log.exception("a frame could not be handled")
 
     # --- outputs -----------------------------------------------------------------------------------------------------
 
