@@ -125,10 +125,6 @@ def _provisional(session: Session, response: Response, moment: Moment) -> Step:
     if response.status_code == 100:
         return session, []
     outputs: list[SessionOutput] = []
-    if response.to.tag:
-        dialog = dialog_of_response(response, session.target)
-        others = tuple(known for known in session.early if known.remote_tag != dialog.remote_tag)
-        session = evolve(session, early=(*others, dialog))
     sdp = sdp_of(response)
     outputs += _name(session, response, moment)
     outputs.append(
@@ -157,7 +153,7 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
             return session, [acknowledge]  # repeated, because our ACK was late
         # "the UAC [...] MUST acknowledge [...] and terminate it by sending a BYE" (section 13.2.2.4): another fork.
         return session, [acknowledge, Issue(FORK_BYE, in_dialog(dialog, "BYE"))]
-    session = evolve(session, dialog=dialog, early=())
+    session = evolve(session, dialog=dialog)
     if session.ended:
         # It crossed our CANCEL: "the UAC then sends an ACK and a BYE" (section 15).
         session, ending = bye(session)

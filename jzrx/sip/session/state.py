@@ -119,7 +119,6 @@ class Session:
     invite: Request | None = None
     invite_key: str | None = None
     dialog: Dialog | None = None
-    early: tuple[Dialog, ...] = ()
     answer: str | None = None
     progress: tuple[int, Headers] | None = None
     # descriptions
