@@ -26,12 +26,12 @@ from jzrx.commands import (
     Unhold,
     Unregister,
 )
-from jzrx.events import CallEnded, CallReleased, Disconnected
+from jzrx.events import CallDialed, CallEnded, CallReceived, CallReleased, Disconnected
 from jzrx.sip.digest import challenge_header
 from jzrx.sip.machine import AnswerWanted, MediaReleased, OfferWanted
 from jzrx.sip.message import Request
 from jzrx.testing.peer import in_dialog, request, respond
-from jzrx.testing.virtual import Phone, play
+from jzrx.testing.virtual import Phone, link, play
 from tests.scenarios.calls import ANSWER, OFFER
 
 CALLS = ("1", "2")
@@ -205,8 +205,7 @@ step = st.one_of(
 )
 
 
-def check_end(world: World) -> None:
-    phone = world.phone
+def check_end(phone: Phone) -> None:
     assert phone.engine.is_idle
     assert phone.engine._timers == {}  # nothing else would tell of a timer that leaked
     assert {token: len(settled) for token, settled in phone.settled.items()} == dict.fromkeys(phone.settled, 1)
@@ -241,7 +240,7 @@ def test_whatever_happens(auto_register: bool, first: tuple[Any, ...], steps: li
     assert len(world.phone.settled[token]) == 1
     assert not world.peer.wire.is_open
     world.wait(65.0)
-    check_end(world)
+    check_end(world.phone)
     assert len(world.phone.events(Disconnected)) <= 1
 
 
@@ -260,7 +259,63 @@ def test_calls_leave_nothing_though_the_connection_stays(first: tuple[Any, ...],
     world.wait(100.0)
     world.phone.ask(Disconnect())
     world.wait(2.0)
-    check_end(world)
+    check_end(world.phone)
+
+
+both = st.tuples(
+    st.integers(0, 1),
+    st.one_of(
+        st.sampled_from(COMMANDS),
+        st.just(DIAL),
+        st.sampled_from([0.001, 0.01, 0.015, 0.5, 3.0, 40.0]),
+        st.sampled_from(["drop", "slow", "prompt"]),
+    ),
+)
+
+
+@given(st.booleans(), st.lists(both, min_size=4, max_size=40))
+@settings(max_examples=100)
+def test_two_phones_agree_in_the_end(answered: bool, steps: list[tuple[int, Any]]) -> None:
+    """Two agents at each other's end, with glare, crossing BYEs, drops and slow media: nothing is left on either."""
+    phones = link(keepalive=1e6, chance=0.3)
+    waiting: list[Callable[[], None]] = []
+    for phone in phones:
+        phone.ask(Connect())
+    play(phones[0], {}, until=0.5)
+    beginning = [(0, DIAL), (0, 0.01), (1, Answer), (0, 0.03)] if answered else []
+    for index, (which, what) in enumerate([*beginning, *steps]):
+        phone = phones[which]
+        calls = [e.call_id for e in phone.events(CallDialed) + phone.events(CallReceived)]
+        match what:
+            case float():
+                play(phone, {}, until=phone.now + what)
+            case "drop":
+                phone.wire.drop()
+            case "slow":
+                phone.describe = partial(_later, phone, waiting)
+            case "prompt":
+                phone.describe = lambda wanted: "v=0 prompt\r\n"
+                while waiting:
+                    waiting.pop(0)()
+            case _ if what is DIAL:
+                phone.ask(DIAL(call_id=f"{phone.name} dialled {index}"))
+            case _ if calls:
+                phone.ask(what(call_id=calls[-1]))
+            case _:
+                pass
+    for phone in phones:
+        for event in phone.events(CallDialed) + phone.events(CallReceived):
+            phone.ask(HangUp(call_id=event.call_id))
+    play(phones[0], {}, until=phones[0].now + 100)
+    for phone in phones:
+        phone.ask(Disconnect())
+    play(phones[0], {}, until=phones[0].now + 3)
+    for phone in phones:
+        check_end(phone)
+
+
+def _later(phone: Phone, waiting: list[Callable[[], None]], wanted: OfferWanted | AnswerWanted) -> None:
+    waiting.append(lambda: phone.engine.description_made(wanted.call_id, wanted.ref, "v=0 late\r\n"))
 
 
 @pytest.mark.parametrize("seed", range(3))
