@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
@@ -41,6 +41,7 @@ COMPACT: Final = {
 
 _SECRET: Final = frozenset({"authorization", "proxy-authorization"})
 _FOLD: Final = re.compile(r"[ \t]*+\r\n[ \t]++")
+_FOLDED: Final = re.compile(r"\n[ \t]")
 LINE_END: Final = re.compile(r"\r\n(?![ \t])")
 # A NUL may stand in a quoted string behind a backslash (RFC 3261 25.1, quoted-pair) and nowhere else.
 STRAY: Final = re.compile(r"[\r\n]|(?<!\\)\x00")
@@ -60,11 +61,12 @@ def readable(text: str) -> str:
 def split_lines(head: str) -> list[str]:
     """Lines without their CRLF, folded ones in one piece. Raises ValueError for a stray CR, LF or NUL."""
     lines = head.split("\r\n")
-    if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
+    rest = "".join(lines)
+    if "\r" in rest or "\n" in rest:
         raise ValueError("a CR or LF stands alone in the headers")
-    if "\x00" in head and STRAY.search(head.replace("\r\n", "")):
+    if "\x00" in rest and STRAY.search(rest):
         raise ValueError("a NUL stands alone in the headers")
-    return LINE_END.split(head) if "\r\n " in head or "\r\n\t" in head else lines
+    return LINE_END.split(head) if _FOLDED.search(head) else lines
 
 
 @lru_cache(maxsize=1024)
@@ -93,6 +95,13 @@ def _checked_line(name: str, value: str) -> _Line:
     return header_key(name), name, value, f"{name}: {value}"
 
 
+def _indexed(lines: tuple[_Line, ...]) -> dict[str, tuple[str, ...]]:
+    index: dict[str, tuple[str, ...]] = {}
+    for key, _, value, _ in lines:
+        index[key] = (*index.get(key, ()), value)
+    return index
+
+
 @frozen(init=False, eq=False, repr=False)
 class Headers:
     """Header fields in order. Names compare without case and by both their long and compact form. RFC 3261 7.3.
@@ -107,43 +116,43 @@ class Headers:
     _memo: dict[object, object]
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._fill(tuple(_checked_line(name, value) for name, value in pairs))
+        lines = tuple(_checked_line(name, value) for name, value in pairs)
+        self._fill(lines, _indexed(lines))
 
-    def _fill(self, lines: tuple[_Line, ...]) -> None:
-        index: dict[str, tuple[str, ...]] = {}
-        for key, _, value, _ in lines:
-            earlier = index.get(key)
-            index[key] = (value,) if earlier is None else (*earlier, value)
+    def _fill(self, lines: tuple[_Line, ...], index: dict[str, tuple[str, ...]]) -> None:
         set_field(self, "_lines", lines)
         set_field(self, "_index", index)
         set_field(self, "_memo", {})
 
     @classmethod
-    def _of(cls, lines: tuple[_Line, ...]) -> Headers:
+    def _of(cls, lines: tuple[_Line, ...], index: dict[str, tuple[str, ...]] | None = None) -> Headers:
         headers = new(cls)
-        headers._fill(lines)
+        headers._fill(lines, _indexed(lines) if index is None else index)
         return headers
 
     @classmethod
-    def parse(cls, raw_lines: Iterable[str]) -> Headers:
+    def parse(cls, raw_lines: Sequence[str]) -> Headers:
         """From header lines as received (see `split_lines`).
 
         Raises ValueError for a line that has no colon or whose name is no token.
         """
         lines: list[_Line] = []
+        index: dict[str, tuple[str, ...]] = {}
+        text = "".join(raw_lines)
+        is_plain = text.isascii() and "\r" not in text
         for raw in raw_lines:
             before, colon, value = raw.partition(":")
             if not colon:
                 raise ValueError(f"malformed header line {raw[:80]!r}")
             key, name = _parsed_name(before)
-            if "\r" in value:
+            if not is_plain:
                 # "The line break and the whitespace at the beginning of the next line are treated as a single SP
                 # character" (RFC 3261 7.3.1).
-                value = _FOLD.sub(" ", value)
-            if not raw.isascii():
-                value = readable(value)
-            lines.append((key, name, value.strip(" \t"), raw))
-        return cls._of(tuple(lines))
+                value = readable(_FOLD.sub(" ", value))
+            value = value.strip(" \t")
+            lines.append((key, name, value, raw))
+            index[key] = (*index[key], value) if key in index else (value,)
+        return cls._of(tuple(lines), index)
 
     def get(self, name: str) -> str | None:
         """The value of the first line of that name, unfolded; None if there is none."""
@@ -159,7 +168,10 @@ class Headers:
         values = self.get_all(name)
         if len(values) == 1:
             return split_list(values[0])
-        return tuple(item for value in values for item in split_list(value))
+        items: list[str] = []
+        for value in values:
+            items += split_list(value)
+        return tuple(items)
 
     def set(self, name: str, value: str) -> Headers:
         """With one line of that name: in place of the first, or else at the end."""
@@ -200,9 +212,9 @@ class Headers:
 
     def memo(self, compute: Callable[[Headers], T]) -> T:
         """`compute(self)`, once: headers never change, so what was parsed from them can be kept."""
-        if compute in self._memo:
-            return cast("T", self._memo[compute])
-        value = self._memo[compute] = compute(self)
+        value: Any = self._memo.get(compute, self)  # these headers where there is no value: nobody computes those
+        if value is self:
+            value = self._memo[compute] = compute(self)
         return value
 
     def __add__(self, other: Headers) -> Headers:

@@ -17,6 +17,7 @@ from jzrx.sip.params import (
     Params,
     is_token,
     new,
+    param,
     quote,
     set_field,
     split_list,
@@ -41,7 +42,7 @@ _VIA: Final = re.compile(
     rf"[ \t]++({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+({PARAMS})",
     re.DOTALL,
 )
-_CSEQ: Final = re.compile(rf"([0-9]++)[ \t]++([{TOKEN_CHARS}]++)")
+_CSEQ: Final = re.compile(rf"(?=[0-9])0*+([0-9]{{0,10}}+)[ \t]++([{TOKEN_CHARS}]++)")
 
 
 @frozen(init=False, eq=False, repr=False)
@@ -77,7 +78,7 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """From `"Name" <uri>;params`, `Name <uri>`, `<uri>`, `uri;params` or `*`. Raises ValueError if malformed."""
-        return _parse_address(text)
+        return parse_address(text)
 
     @property
     def display_name(self) -> str | None:
@@ -92,7 +93,7 @@ class NameAddr:
     @property
     def tag(self) -> str | None:
         """The `tag` parameter of From and To, as received; None if absent."""
-        return self.params.get("tag")
+        return param(self._params, "tag")
 
     @property
     def is_wildcard(self) -> bool:
@@ -123,7 +124,7 @@ WILDCARD: Final = NameAddr.matched(Uri.wildcard(), "", "", "*")
 
 
 @lru_cache(CACHED)
-def _parse_address(text: str) -> NameAddr:
+def parse_address(text: str) -> NameAddr:
     text = text.strip(" \t")
     if (found := _NAME_ADDR.fullmatch(text)) is not None:
         name, uri, params = found.groups()
@@ -166,7 +167,7 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """From `SIP/2.0/WSS host:port;params`, with white space wherever the grammar has it. Raises ValueError."""
-        return _parse_via(text)
+        return parse_via(text)
 
     @property
     def protocol(self) -> str:
@@ -197,7 +198,7 @@ class Via:
     @property
     def branch(self) -> str | None:
         """The transaction's id, as received; None in messages of RFC 2543."""
-        return self.params.get("branch")
+        return param(self._parts[5], "branch")
 
     @property
     def received(self) -> str | None:
@@ -221,7 +222,7 @@ class Via:
 
 
 @lru_cache(CACHED)
-def _parse_via(text: str) -> Via:
+def parse_via(text: str) -> Via:
     text = text.strip(" \t")
     found = _VIA.fullmatch(text)
     if found is None:
@@ -246,7 +247,7 @@ class CSeq:
         """From `314159 INVITE`. Raises ValueError if malformed or out of range."""
         found = _CSEQ.fullmatch(text.strip(" \t"))
         # "The sequence number MUST be expressible as a 32-bit unsigned integer" (RFC 3261 20.16).
-        if found is None or len(found[1].lstrip("0")) > 10 or (number := int(found[1][-12:])) >= 2**32:
+        if found is None or (number := int(found[1] or 0)) >= 2**32:
             raise ValueError(f"malformed CSeq {text[:80]!r}")
         return cls(number, found[2])
 

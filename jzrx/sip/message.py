@@ -274,11 +274,9 @@ def parse_message(data: bytes | str, *, max_size: int = MAX_SIZE) -> Request | R
         raise MessageError(str(error), partial=_salvage(octets)) from None
 
 
-_REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARS}]++) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE | re.ASCII)
+_REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARS}]++) ([^ ]++) [Ss][Ii][Pp]/([0-9]++\.[0-9]++)")
 _EMPTY_BRANCH: Final = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+z9hG4bK(?:[ \t]*+;|\Z)", re.IGNORECASE)
-_STATUS_LINE: Final = re.compile(
-    r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?: ([^\x00]*+))?+", re.IGNORECASE | re.ASCII
-)
+_STATUS_LINE: Final = re.compile(r"[Ss][Ii][Pp]/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?: ([^\x00]*+))?+")
 
 
 def _parse(octets: bytes, max_size: int) -> Request | Response:

@@ -23,16 +23,15 @@ TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
 QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
 
 _SEMI: Final = r"[ \t]*+;[ \t]*+"
-_EQUAL: Final = r"[ \t]*+=[ \t]*+"
 _NAME: Final = r'[^\x00-\x20\x7f;=",<>]++'
 _VALUE: Final = rf'(?:{QUOTED}|[^\x00-\x20\x7f;",<>]*+)'
-PARAMS: Final = rf"(?:{_SEMI}{_NAME}(?:{_EQUAL}{_VALUE})?+)*+[ \t]*+"
+PARAMS: Final = rf"(?:{_SEMI}{_NAME}(?:[ \t]*+=[ \t]*+{_VALUE})?+)*+[ \t]*+"
 """The pattern of parameters, without groups: what it matches, `Params.matched` takes."""
 
 _TOKEN: Final = re.compile(rf"[{TOKEN_CHARS}]++")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_ESCAPE: Final = re.compile(r'["\\\x00]')
-_PARAM: Final = re.compile(rf"{_SEMI}({_NAME})(?:{_EQUAL}({_VALUE}))?+", re.DOTALL)
+_PARAM: Final = re.compile(rf"{_SEMI}({_NAME})(?:[ \t]*+(=)[ \t]*+({_VALUE}))?+", re.DOTALL)
 _PARAMS: Final = re.compile(PARAMS, re.DOTALL)
 _PARAM_NAME: Final = re.compile(_NAME)
 _PARAM_VALUE: Final = re.compile(_VALUE, re.DOTALL)
@@ -80,6 +79,14 @@ def split_list(value: str) -> tuple[str, ...]:
     return tuple(item for item in items if item)
 
 
+def param(text: str, wanted: str) -> str | None:
+    """`Params.matched(text).get(wanted)`, for a name in lower case: what tags and branches are read with."""
+    for name, equal, value in _PARAM.findall(text):
+        if name.lower() == wanted:
+            return unquote(value) if equal else None
+    return None
+
+
 @frozen(init=False, eq=False, repr=False)
 class Params:
     """Immutable, ordered parameters of a header or URI: pairs of a name and a value, `None` for a flag such as `lr`.
@@ -113,15 +120,11 @@ class Params:
     @property
     def pairs(self) -> tuple[tuple[str, str | None], ...]:
         """(name, value) as written; the value of a flag is None."""
-        return tuple((found[1], found[2]) for found in _PARAM.finditer(self._text))
+        return tuple((name, value if equal else None) for name, equal, value in _PARAM.findall(self._text))
 
     def get(self, name: str) -> str | None:
         """The value without its quotes, or None if there is no such parameter or it is a flag (ask with `in`)."""
-        wanted = name.lower()
-        for found in _PARAM.finditer(self._text):
-            if found[1].lower() == wanted:
-                return None if found[2] is None else unquote(found[2])
-        return None
+        return param(self._text, name.lower())
 
     def with_(self, name: str, value: str | None = None) -> Params:
         """These parameters with `name` set: in its old place, or else at the end."""

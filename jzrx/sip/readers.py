@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from jzrx.sip.fields import Headers
-from jzrx.sip.headers import CSeq, NameAddr, Via
+from jzrx.sip.headers import CSeq, NameAddr, Via, parse_address, parse_via
 
 MAX_NUMBER: Final = 2**32 - 1
 """RFC 3261 20.19: an Expires is "between 0 and (2**32)-1"."""
@@ -17,18 +17,18 @@ _CALL_ID: Final = re.compile(r"[^\x00-\x20\x7f]++")
 
 
 def vias(headers: Headers) -> tuple[Via, ...]:
-    hops = tuple(map(Via.parse, headers.get_list("Via")))
+    hops = tuple(map(parse_via, headers.get_list("Via")))
     if not hops:
         raise ValueError("is missing")
     return hops
 
 
 def from_(headers: Headers) -> NameAddr:
-    return NameAddr.parse(_the_one(headers, "From"))
+    return parse_address(_the_one(headers, "From"))
 
 
 def to(headers: Headers) -> NameAddr:
-    return NameAddr.parse(_the_one(headers, "To"))
+    return parse_address(_the_one(headers, "To"))
 
 
 def call_id(headers: Headers) -> str:
@@ -79,25 +79,24 @@ def validate(headers: Headers) -> None:
 
     Raises ValueError that names the header which is missing, malformed or given too often.
     """
-    for name, mandatory, read in _VALIDATED:
-        if mandatory or name in headers:
-            try:
-                headers.memo(read)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
+    for name, read in _VALIDATED:
+        try:
+            headers.memo(read)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
     if len(headers.get_all("Max-Forwards")) > 1:
         raise ValueError("Max-Forwards: is given more than once")
 
 
-_VALIDATED: Final[tuple[tuple[str, bool, Callable[[Headers], object]], ...]] = (
-    ("Via", True, vias),
-    ("From", True, from_),
-    ("To", True, to),
-    ("Call-ID", True, call_id),
-    ("CSeq", True, cseq),
-    ("Contact", False, contacts),
-    ("Route", False, routes),
-    ("Record-Route", False, record_routes),
+_VALIDATED: Final[tuple[tuple[str, Callable[[Headers], object]], ...]] = (
+    ("Via", vias),
+    ("From", from_),
+    ("To", to),
+    ("Call-ID", call_id),
+    ("CSeq", cseq),
+    ("Contact", contacts),
+    ("Route", routes),
+    ("Record-Route", record_routes),
 )
 
 
@@ -109,4 +108,4 @@ def _the_one(headers: Headers, name: str) -> str:
 
 
 def _addresses(headers: Headers, name: str) -> tuple[NameAddr, ...]:
-    return tuple(map(NameAddr.parse, headers.get_list(name)))
+    return tuple(map(parse_address, headers.get_list(name)))
