@@ -1,10 +1,11 @@
 """One connection of a client: from `connect()` until nothing of it runs any more."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import reactivex
 from attrs import field, frozen
@@ -37,11 +38,20 @@ NO_MEDIA = "No media path"
 
 _CONNECT = 0  # the token of what waits for connect() before the signalling is asked; all others count from 1
 _CLOSE_TIMEOUT = 1.0  # seconds that the media of a connection may take to close
+_LEAVE_TIMEOUT = 2.0  # seconds that leaving takes at most, the WebSocket's closing handshake included
 
 _log = logging.getLogger("jzrx")
 
 
-def _websocket(options: JambonzClientOptions) -> Transport:
+class ClientTransport(Transport, Protocol):
+    """A transport that can be waited for at its end."""
+
+    async def wait_closed(self) -> None:
+        """Return when the flow that was closed is gone."""
+        ...
+
+
+def _websocket(options: JambonzClientOptions) -> ClientTransport:
     return WebSocketTransport(options.server, options.ssl)
 
 
@@ -57,7 +67,7 @@ class Parts:
 
     ids: Ids = field(factory=RandomIds)
     scheduler: Callable[[asyncio.AbstractEventLoop], SchedulerBase] = LoopScheduler
-    transport: Callable[[JambonzClientOptions], Transport] = _websocket
+    transport: Callable[[JambonzClientOptions], ClientTransport] = _websocket
 
 
 class Line:
@@ -78,6 +88,7 @@ class Line:
         self.scheduler = parts.scheduler(loop)
         self.media = CallMedia(lambda: options.media or _media_engine(), lambda: self.now)
         self._options = options
+        self._transport = parts.transport(options)
         self._engine = Engine(
             AgentConfig(
                 contact=make_contact(parts.ids),
@@ -95,7 +106,7 @@ class Line:
                 digest_algorithms=options.digest_algorithms,
             ),
             server=options.server,
-            transport=parts.transport(options),
+            transport=self._transport,
             scheduler=self.scheduler,
             ids=parts.ids,
             perform_media=self.media.perform,
@@ -108,6 +119,7 @@ class Line:
         self._over = asyncio.Event()
         self._left = Deferred[None](loop=loop)
         self.is_leaving = False
+        self._ends_at = 0.0
         self._release = release
         self._abandoned = abandoned
         self._keeper: asyncio.Task[None] | None = None
@@ -165,6 +177,7 @@ class Line:
             return
         failed = self._over.is_set()
         self.is_leaving = True
+        self._ends_at = self.loop.time() + _LEAVE_TIMEOUT
         if failed:
             self._own.on_next(Disconnected(at=self.now, was_open=False))
         else:
@@ -200,6 +213,9 @@ class Line:
                     await self.media.close()
             except TimeoutError:
                 _log.warning("the media of a connection did not close within %s s", _CLOSE_TIMEOUT)
+            with contextlib.suppress(TimeoutError):  # without us the handshake goes on, for a second at most
+                async with asyncio.timeout_at(self._ends_at):
+                    await self._transport.wait_closed()
             for settled in list(self._waiting.values()):
                 settled(None, errors.ConnectionError("disconnected before it was done"))
             self._left.resolve(None)

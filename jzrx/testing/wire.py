@@ -54,6 +54,9 @@ class Wire:
             self.closed.append(self._now)
         self._shut()
 
+    async def wait_closed(self) -> None:
+        pass  # closed at once
+
     # --- the far side ------------------------------------------------------------------------------------------------
 
     def deliver(self, frame: str | bytes) -> None:

@@ -399,6 +399,9 @@ def test_a_registration_refused_for_good_sends_the_byes_before_it_closes() -> No
     peer.answers["REGISTER"] = 403
     play(phone, {}, until=276)
     assert len(phone.sent("BYE")) == 1
+    # The calls end first: whoever follows the client sees their end before the client is gone.
+    told = [event for _, _, event in brief(phone.log) if event and event.startswith(("CallReleased", "RegistrationF"))]
+    assert [event.split()[0] for event in told] == ["CallReleased", "RegistrationFailed"]
     settle_down(phone)
 
 

@@ -166,7 +166,7 @@ def _up(connection: Connection) -> Step:
 
 def _failed(connection: Connection, message: str, at: float, chance: float) -> Step:
     if connection.phase is ConnectionPhase.OPENING:
-        return _give_up(connection, ConnectFailed(at=at, message=message), ConnectionError(message))
+        return _give_up(connection, ConnectionError(message), ConnectFailed(at=at, message=message))
     if connection.phase is ConnectionPhase.REOPENING:
         return _schedule(connection, at, chance)
     return connection, []
@@ -176,9 +176,8 @@ def _lost(connection: Connection, reason: str, at: float, chance: float) -> Step
     match connection.phase:
         case ConnectionPhase.REGISTERING:
             message = f"the server closed the connection before it answered the registration: {reason}"
-            closed = Notify(FlowClosed(at=at, reason=reason))
-            connection, outputs = _give_up(connection, ConnectFailed(at=at, message=message), ConnectionError(message))
-            return connection, [closed, *outputs]
+            closed = FlowClosed(at=at, reason=reason)
+            return _give_up(connection, ConnectionError(message), closed, ConnectFailed(at=at, message=message))
         case ConnectionPhase.UP:
             return _drop(connection, reason, at, chance)
         case ConnectionPhase.REREGISTERING:
@@ -203,7 +202,7 @@ def _schedule(connection: Connection, at: float, chance: float) -> Step:
     outputs: list[ConnectionOutput] = [*_cancel_all(connection), CloseFlow("reconnecting")]
     if not connection.reconnect.allows(attempt):
         message = f"the connection to {connection.server} was lost, and {attempt - 1} attempts to reconnect failed"
-        connection, more = _give_up(connection, ConnectFailed(at=at, message=message), None)
+        connection, more = _give_up(connection, None, ConnectFailed(at=at, message=message))
         return connection, outputs + more
     delay = connection.reconnect.delay(attempt, chance)
     outputs += [
@@ -221,7 +220,7 @@ def _timer_fired(connection: Connection, name: str, at: float, chance: float) ->
                 f"no connection to {connection.server} in {connection.timeout:g} s: "
                 "check the address, the port and whether a firewall is between"
             )
-            return _give_up(connection, ConnectFailed(at=at, message=message), ConnectionError(message))
+            return _give_up(connection, ConnectionError(message), ConnectFailed(at=at, message=message))
         case "connect", ConnectionPhase.REGISTERING:
             message = (
                 f"{connection.server} did not answer the registration in {connection.timeout:g} s: "
@@ -276,19 +275,18 @@ def _granted(connection: Connection, granted: Granted, at: float) -> Step:
 def _refused(connection: Connection, refused: Refused, at: float, chance: float) -> Step:
     code = 408 if refused.code is None else refused.code
     error = RegistrationError(refused.message, code)
-    closed = Notify(FlowClosed(at=at, reason=refused.message))
+    closed = FlowClosed(at=at, reason=refused.message)
     if connection.phase in _GONE:
         return connection, []
     if connection.phase is ConnectionPhase.REREGISTERING and not refused.fatal:
         event = RegistrationFailed(at=at, message=refused.message, code=code, final=False, will_retry=True)
         connection, outputs = _schedule(connection, at, chance)
-        return connection, [Notify(event), closed, *outputs]
+        return connection, [Notify(event), Notify(closed), *outputs]
     if connection.phase in (ConnectionPhase.REGISTERING, ConnectionPhase.REREGISTERING) or (
         refused.refresh and refused.fatal
     ):
         event = RegistrationFailed(at=at, message=refused.message, code=code)
-        connection, outputs = _give_up(connection, event, error)
-        return connection, [outputs[0], closed, *outputs[1:]]
+        return _give_up(connection, error, event, closed)
     if refused.removal:
         # We are still registered.
         return evolve(connection, registers=True, removing=()), _settle(connection.removing, error)
@@ -309,13 +307,13 @@ def _removed(connection: Connection, at: float) -> Step:
 # --- helpers -------------------------------------------------------------------------------------------------------
 
 
-def _give_up(connection: Connection, event: Event, error: JambonzError | None) -> Step:
-    """Nothing runs on: the state of the client becomes `error`."""
+def _give_up(connection: Connection, error: JambonzError | None, *events: Event) -> Step:
+    """Nothing runs on: the calls end, then the state of the client becomes `error`."""
     connection, told = _tell_all(connection, error)
     outputs: list[ConnectionOutput] = [
-        Notify(event),
-        *_cancel_all(connection),
         Sever(final=True),
+        *(Notify(event) for event in events),
+        *_cancel_all(connection),
         CloseFlow("failed"),
         *told,
     ]
