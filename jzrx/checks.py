@@ -4,7 +4,7 @@ Each raises ValueError that names the field and says what it may be.
 """
 
 import ipaddress
-import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 import attrs
 
-from jzrx.headers import checked_headers
+from jzrx.headers import checked_headers, is_encodable
 from jzrx.ports import IceServer
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "is_ipv6",
     "is_loopback",
     "is_media_type",
+    "is_source",
     "media_constraints",
     "number",
     "pc_config",
@@ -44,7 +45,7 @@ DIGEST_ALGORITHMS = ("SHA-512-256", "SHA-256", "MD5")
 
 # RFC 7064 and RFC 7065, section 3.1 of each.
 _ICE_URL = re.compile(
-    r"(?:stuns?|turns?):(?:\[[0-9a-f:.]+\]|[^\[\]:?/@\s]+)(?::[0-9]{1,5})?(?:\?transport=(?:udp|tcp))?", re.IGNORECASE
+    r"(?:stuns?|turns?):(?:\[[0-9a-f:.]+\]|[^\[\]:?/@\s]+)(?::([0-9]{1,5}))?(?:\?transport=(?:udp|tcp))?", re.IGNORECASE
 )
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"  # attrs subscripts it for type checkers only
@@ -68,9 +69,11 @@ def text(wanted: str, *, secret: bool = False, optional: bool = False) -> Valida
             raise ValueError(f"{attribute.name} is missing: give {wanted}")
         if not isinstance(value, str):
             raise ValueError(f"{attribute.name} must be {wanted}, not of type {type(value).__name__}")
+        shown = "" if secret else f": {value!r}"
         if any(ord(character) < 32 or ord(character) == 127 for character in value):
-            shown = "" if secret else f": {value!r}"
             raise ValueError(f"{attribute.name} must be {wanted}, without control characters{shown}")
+        if not is_encodable(value):
+            raise ValueError(f"{attribute.name} must be {wanted}, without lone surrogates{shown}")
 
     return check
 
@@ -88,17 +91,25 @@ def number(low: float, high: float, unit: str, *, whole: bool = False, optional:
         if value is None and optional:
             return
         kind = int if whole else int | float
-        if isinstance(value, bool) or not isinstance(value, kind) or math.isnan(value) or not low <= value <= high:
+        # (a NaN is in no range)
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
             wanted = "a whole number" if whole else "a number"
-            raise refusal(attribute.name, value, f"{wanted} of {unit} from {low:g} to {high:g}")
+            raise refusal(attribute.name, value, f"{wanted} of {unit} from {low:.10g} to {high:.10g}")
 
     return check
 
 
 def source(_: Any, attribute: Attribute, value: Any) -> None:
     """An audio source, or something that makes one when called."""
-    if value is not None and not (hasattr(value, "open") or callable(value)):
-        raise refusal(attribute.name, value, "an audio source (jzrx.media.tone(), ...) or a function that makes one")
+    if value is not None and not (is_source(value) or callable(value)):
+        raise refusal(
+            attribute.name, value, "an audio source (jzrx.media.tone(), wav(path), ...) or a function that makes one"
+        )
+
+
+def is_source(value: object) -> bool:
+    """Whether `value` is an audio source; a `pathlib.Path` is none, though it has an `open` too."""
+    return callable(getattr(value, "open", None)) and not isinstance(value, os.PathLike)
 
 
 # --- converters -------------------------------------------------------------------------------------------------------
@@ -190,18 +201,22 @@ def _ice_server(server: Any) -> IceServer:
         raise ValueError("pc_config: each of iceServers must be a mapping with 'urls'")
     if unknown := server.keys() - {"urls", "username", "credential"}:
         raise ValueError(
-            f"pc_config: an ICE server has urls, username and credential, not {', '.join(sorted(unknown))}"
+            f"pc_config: an ICE server has urls, username and credential, not {', '.join(sorted(map(str, unknown)))}"
         )
     urls = [server["urls"]] if isinstance(server["urls"], str) else server["urls"]
     if not _is_list(urls) or not urls:
         raise ValueError("pc_config: urls must be a URL or a list of them")
     for url in urls:
-        if not isinstance(url, str) or not _ICE_URL.fullmatch(url):
+        found = _ICE_URL.fullmatch(url) if isinstance(url, str) else None
+        if found is None or int(found[1] or 1) > 65535:
             raise ValueError(
                 f"pc_config: {url!r} is no STUN or TURN URL (stun:HOST:PORT, turn:HOST:PORT?transport=udp)"
             )
         if url.lower().startswith("turn") and not (server.get("username") and server.get("credential")):
             raise ValueError(f"pc_config: {url} needs 'username' and 'credential'")
+    for name in ("username", "credential"):
+        if not isinstance(server.get(name), str | None):
+            raise ValueError(f"pc_config: the {name} of an ICE server must be a str")
     return IceServer(tuple(urls), server.get("username"), server.get("credential"))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from jzrx.types import Headers
 
-__all__ = ["RemoteHeaders", "checked_headers"]
+__all__ = ["RemoteHeaders", "checked_headers", "is_encodable"]
 
 # RFC 3261 25.1: token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
@@ -29,12 +29,19 @@ _OWNED = frozenset(
 )
 
 
+def is_encodable(text: str) -> bool:
+    """Whether UTF-8, and so SIP, can write `text`: not if it contains lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def checked_headers(headers: Mapping[str, str], field: str = "headers") -> Headers:
     """`headers` as pairs, in their order, if each may stand in a request that a user asked for.
 
     Raises ValueError that names `field` and the header: for CR, LF or NUL (which would smuggle in other headers), for a
     name that is no token (RFC 3261 section 25.1), and for a name that the user agent itself owns.
     """
+    if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"{field} must be a mapping of header names to values, not {headers!r}")
     for name, value in headers.items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"{field}: {name!r} is no header name; use letters, digits and hyphens")
@@ -44,6 +51,8 @@ def checked_headers(headers: Mapping[str, str], field: str = "headers") -> Heade
             raise ValueError(f"{field}: the value of {name} must be a str, not {type(value).__name__}")
         if any(character in value for character in "\r\n\0"):
             raise ValueError(f"{field}: the value of {name} contains CR, LF or NUL; encode it (percent, base64)")
+        if not is_encodable(value):
+            raise ValueError(f"{field}: the value of {name} contains lone surrogates, which UTF-8 cannot write")
     return tuple(headers.items())
 
 

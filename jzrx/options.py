@@ -106,7 +106,7 @@ def _server(_: Any, __: Attribute, value: str) -> None:
         port = url.port
     except ValueError as error:
         raise ValueError(f"server is no valid URL ({error}): {value!r}") from None
-    if "@" in url.netloc:
+    if "@" in url.netloc or (not url.netloc and "@" in value):  # before any message that shows the value
         raise ValueError("server must not contain credentials; give username and password")
     if url.scheme not in ("ws", "wss"):
         rest = value.partition("://")[2] or value
@@ -124,9 +124,13 @@ def _username(_: Any, __: Attribute, value: str) -> None:
         raise ValueError(f"username must be the user name alone, not {value!r}; give its host as realm")
 
 
-def _realm(_: Any, __: Attribute, value: str | None) -> None:
-    if value is not None and not (re.fullmatch(r"[A-Za-z0-9_.\-]+", value) or checks.is_ipv6(value)):
-        raise ValueError(f"realm must be a host name such as acme.sip.example.com, without port, not {value!r}")
+def _realm(options: "JambonzClientOptions", __: Attribute, value: str | None) -> None:
+    name = options.host if value is None else value
+    if (re.fullmatch(r"[A-Za-z0-9_.\-]+", name) or checks.is_ipv6(name)) and "%" not in name:
+        return
+    if value is None:
+        raise ValueError(f"realm is missing: {name!r}, the host of server, cannot stand in a SIP URI; give realm=")
+    raise ValueError(f"realm must be a host name such as acme.sip.example.com, without port, not {value!r}")
 
 
 def _ssl(options: "JambonzClientOptions", _: Attribute, value: Any) -> None:

@@ -6,6 +6,7 @@ All raise ValueError for a target that is empty, has control characters, or cann
 import re
 from collections.abc import Callable
 
+from jzrx.headers import is_encodable
 from jzrx.sip.params import Params
 from jzrx.sip.uri import Uri
 
@@ -66,6 +67,8 @@ def _checked(target: str) -> str:
         raise ValueError(f"a target must be a str, such as '+15551230123' or 'bob', not {target!r}")
     if any(ord(character) < 32 or ord(character) == 127 for character in target):
         raise ValueError(f"a target must not contain control characters: {target!r}")
+    if not is_encodable(target):
+        raise ValueError(f"a target must not contain lone surrogates: {target!r}")
     if not target.strip():
         raise ValueError("the target is empty; give a number, a user name or a SIP URI")
     return target.strip()

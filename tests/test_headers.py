@@ -9,10 +9,16 @@ def test_custom_headers_keep_their_order_and_spelling() -> None:
     assert checked_headers({"X-B": "1", "x-a": "zwölf"}) == (("X-B", "1"), ("x-a", "zwölf"))
 
 
-@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", 7, None])
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "\ud800", 7, None])
 def test_a_value_that_would_break_out_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="X-Custom"):
         checked_headers({"X-Custom": value})
+
+
+@pytest.mark.parametrize("headers", ["X-A: 1", [("X-A", "1")], 7])
+def test_what_is_no_mapping_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="headers must be a mapping"):
+        checked_headers(headers)
 
 
 @pytest.mark.parametrize("name", ["", "X A", "X:", "X-A\r\nX-B", "X-Ä"])

@@ -44,6 +44,11 @@ def test_version_is_that_of_the_package() -> None:
     assert project["version"] == VERSION
 
 
+def test_a_limit_is_shown_to_the_digit() -> None:
+    with pytest.raises(ValueError, match="from 1 to 4294967295, not 0"):
+        client_options(register_expires=0)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -60,14 +65,18 @@ def test_version_is_that_of_the_package() -> None:
         ("server", "wss://host/#part"),
         ("server", "wss://ho st"),
         ("server", "wss://host\r\nX: 1"),
+        ("server", "wss://host\ud800"),
         ("server", 7),
         ("username", ""),
         ("username", "sip:alice"),
         ("username", "alice@example.com"),
         ("username", "al\nice"),
+        ("username", "\ud800"),
         ("password", ""),
         ("password", None),
+        ("password", "\ud800"),
         ("display_name", "Al\r\nice"),
+        ("display_name", "\udfff"),
         ("realm", "acme.example.com:5060"),
         ("realm", "sip:acme"),
         ("realm", ""),
@@ -76,14 +85,18 @@ def test_version_is_that_of_the_package() -> None:
         ("register_expires", 300.5),
         ("register_expires", True),
         ("user_agent", "agent\r\nX-Evil: 1"),
+        ("user_agent", "\ud800"),
         ("register_headers", {"X-A": "a\nb"}),
         ("register_headers", {"Contact": "<sip:x@y>"}),
         ("register_headers", "X-A: b"),
+        ("register_headers", {"X-A": "\ud800"}),
+        ("register_expires", 10**400),
         ("connect_timeout", 0),
         ("connect_timeout", -1),
         ("connect_timeout", float("nan")),
         ("connect_timeout", float("inf")),
         ("connect_timeout", "10"),
+        ("connect_timeout", -(10**400)),
         ("ssl", True),
         ("reconnect", 5),
         ("pc_config", []),
@@ -92,10 +105,14 @@ def test_version_is_that_of_the_package() -> None:
         ("pc_config", {"iceServers": [{}]}),
         ("pc_config", {"iceServers": [{"urls": "http://x"}]}),
         ("pc_config", {"iceServers": [{"urls": "turn:x"}]}),
+        ("pc_config", {"iceServers": [{"urls": "stun:x:65536"}]}),
+        ("pc_config", {"iceServers": [{"urls": "stun:x", 5: 6}]}),
+        ("pc_config", {"iceServers": [{"urls": "turn:x", "username": 5, "credential": "x"}]}),
         ("digest_algorithms", []),
         ("digest_algorithms", "MD5"),
         ("digest_algorithms", ["SHA-1"]),
         ("audio", 440),
+        ("audio", Path("greeting.wav")),
         ("speaker", 1.5),
         ("media", object()),
         ("background", None),
@@ -104,6 +121,20 @@ def test_version_is_that_of_the_package() -> None:
 def test_a_bad_client_option_is_named(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field):
         client_options(**{field: value})
+
+
+@pytest.mark.parametrize("host", ["ä.example", "[fe80::1%25eth0]"])
+def test_a_host_that_is_no_realm_wants_one(host: str) -> None:
+    with pytest.raises(ValueError, match="give realm="):
+        client_options(server=f"wss://{host}")
+    assert client_options(server=f"wss://{host}", realm="example.com").domain == "example.com"
+
+
+@pytest.mark.parametrize("server", ["alice:s3cr3t@host", "wss://alice:s3cr3t@host", "http://alice:s3cr3t@host"])
+def test_a_password_in_the_url_is_not_repeated(server: str) -> None:
+    with pytest.raises(ValueError, match="credentials") as caught:
+        client_options(server=server)
+    assert "s3cr3t" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def test_no_verb_but_call_leaves_the_realm(verb: "targets.Verb") -> None:
             verb(name, REALM)
 
 
-@pytest.mark.parametrize("target", ["", "  ", "a\r\nb", "a\0b", "\tbob", "tel:bob", "tel:", "mailto:b@x", "sip:", "@x"])
+@pytest.mark.parametrize(
+    "target", ["", "  ", "a\r\nb", "a\0b", "\tbob", "\ud800", "tel:bob", "tel:", "mailto:b@x", "sip:", "@x"]
+)
 def test_what_cannot_be_called_is_refused(target: str) -> None:
     with pytest.raises(ValueError):
         targets.call(target, REALM)
