@@ -110,8 +110,9 @@ async def test_g711_when_it_is_preferred(kamailio: Kamailio) -> None:
         assert stats.codec == "PCMU"
 
 
-async def test_dtmf_by_info(kamailio: Kamailio) -> None:
-    async with alice_and_bob(kamailio) as (alice, bob):
+@both_schemes
+async def test_dtmf_by_info(kamailio: Kamailio, scheme: Scheme) -> None:
+    async with alice_and_bob(kamailio, scheme) as (alice, bob):
         await up(alice, bob)
         tones: list[str] = []
         bob.call.on("dtmf", tones.append)
@@ -120,8 +121,9 @@ async def test_dtmf_by_info(kamailio: Kamailio) -> None:
         assert tones == ["1", "2", "#", "*", "A"]
 
 
-async def test_messages_with_any_text(kamailio: Kamailio) -> None:
-    async with alice_and_bob(kamailio) as (alice, bob):
+@both_schemes
+async def test_messages_with_any_text(kamailio: Kamailio, scheme: Scheme) -> None:
+    async with alice_and_bob(kamailio, scheme) as (alice, bob):
         assert alice.client.client.value is not None
         assert bob.client.client.value is not None
         received: list[SipMessage] = []
