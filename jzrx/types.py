@@ -73,8 +73,8 @@ class CallEndCause:
     """Why a call ended; mirrors the documented payload of `ended` and `failed`.
 
     `code` is always a SIP status code: the final response, the `cause` of a BYE's `Reason: SIP` (RFC 3326), or else
-    200; 487 for a call cancelled before its answer, 408 for a timeout. `reason` is the server's X-Reason, else the text of
-    the Reason header, else the phrase of the code. `q850_cause` is the ISDN cause where the other side named one.
+    200; 487 for a call cancelled before its answer, 408 for a timeout. `reason` is the server's X-Reason, else the text
+    of the Reason header, else the phrase of the code. `q850_cause` is the ISDN cause where the other side named one.
     """
 
     code: int

@@ -1,6 +1,7 @@
 """The arguments of `jzrx`, and the promise that whatever happens ends in one clear line and an exit status."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace, Screen], int] = arguments.run
     try:
-        return run(arguments, Screen(sys.stdout))
+        # None: whoever started us closed it.
+        return run(arguments, Screen(sys.stdout or io.StringIO()))  # pyright: ignore[reportUnnecessaryComparison]
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:

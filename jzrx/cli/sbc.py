@@ -59,9 +59,11 @@ def _users(users_file: str | None) -> dict[str, str]:
     """Names and passwords from the file, else from the environment; empty if neither is given."""
     if users_file is not None:
         try:
-            lines = Path(users_file).read_text().splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"cannot read --users-file {users_file}: {error}", Exit.USAGE) from error
+            lines = Path(users_file).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise CommandError(f"cannot read --users-file {users_file}: {error.strerror}", Exit.USAGE) from error
+        except UnicodeDecodeError as error:
+            raise CommandError(f"--users-file {users_file} is not a text file in UTF-8", Exit.USAGE) from error
         entries = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         where = f"--users-file {users_file}"
     else:
@@ -69,9 +71,11 @@ def _users(users_file: str | None) -> dict[str, str]:
     users: dict[str, str] = {}
     for number, entry in enumerate(entries, 1):
         name, colon, password = entry.partition(":")
-        if not (name and colon and password):
-            raise CommandError(
-                f"{where}: entry {number} must be NAME:PASSWORD", Exit.USAGE
-            )  # the entry may be a password
+        if not (name and colon and password):  # the entry is not shown: it may be a password
+            raise CommandError(f"{where}: entry {number} must be NAME:PASSWORD", Exit.USAGE)
+        if name in users:
+            raise CommandError(f"{where}: entry {number} names {name} a second time", Exit.USAGE)
         users[name] = password
+    if users_file is not None and not users:
+        raise CommandError(f"{where} names nobody: give a line NAME:PASSWORD for each user", Exit.USAGE)
     return users

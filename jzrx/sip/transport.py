@@ -205,11 +205,11 @@ def explain(url: str, error: Exception) -> str:
         case InvalidProxy() | InvalidURI():
             return f"cannot connect to {url}: {error}"
         case InvalidHandshake() | EOFError():
-            return f"cannot connect to {url}: the server does not speak WebSocket ({error}); check the port"
+            return f"cannot connect to {url}: the server does not speak WebSocket ({str(error) or 'it said nothing'}); check the port"
         case ConnectionResetError():
             hint = "is it a ws:// port?" if parts.scheme == "wss" else "is it a wss:// port?"
             return f"cannot connect to {url}: the server closed the connection at once; {hint}"
         case OSError():
-            return f"cannot connect to {url}: {error.strerror or error or type(error).__name__}"
+            return f"cannot connect to {url}: {error.strerror or str(error) or type(error).__name__}"
         case _:
             return f"cannot connect to {url}: {type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -154,6 +155,25 @@ def test_a_malformed_user_is_named_by_its_place_and_its_secret_is_not_shown() ->
     assert done.returncode == 2
     assert "entry 2" in done.stderr
     assert "topsecret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("users", "named"), [(b"# nobody\n", "nobody"), (b"\xff:x\n", "UTF-8"), (b"eve:x\neve:y\n", "eve a second time")]
+)
+def test_a_file_of_users_that_cannot_be_gets_one_line(tmp_path: Path, users: bytes, named: str) -> None:
+    """Above all, alice and bob with their well-known passwords do not stand in for it."""
+    (tmp_path / "users").write_bytes(users)
+    done = run("sbc", "--users-file", str(tmp_path / "users"))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert named in done.stderr
+
+
+def test_the_demo_needs_no_standard_output() -> None:
+    done = subprocess.run(
+        f"{shlex.join([*JZRX, 'demo'])} >&-", shell=True, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_taken_port_gets_one_line() -> None:

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from jzrx.sip.transport import WebSocketTransport
+from jzrx.sip.transport import WebSocketTransport, explain
 
 
 class Ear:
@@ -44,7 +44,7 @@ async def server() -> AsyncIterator[tuple[str, "asyncio.Queue[ServerConnection]"
     async def listen(connection: ServerConnection) -> None:
         connections.put_nowait(connection)
         async for frame in connection:
-            received.append(frame)
+            received.append(frame)  # noqa: PERF401 - what came before an abrupt end counts too
 
     async with serve(listen, "127.0.0.1", 0, subprotocols=[Subprotocol("sip")]) as listening:
         yield f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}", connections, received
@@ -128,3 +128,11 @@ def test_a_resolver_that_hangs_does_not_hang_the_process() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "no connection to wss://sbc.example in 0.3 s" in done.stdout
+
+
+@pytest.mark.parametrize("error", [OSError(), ConnectionResetError(), ConnectionAbortedError(), EOFError()])
+def test_an_error_without_words_is_explained_nevertheless(error: Exception) -> None:
+    said = explain("wss://sbc.example:8443", error)
+    assert said.startswith("cannot connect to wss://sbc.example:8443: ")
+    assert not said.endswith(": ")
+    assert "()" not in said

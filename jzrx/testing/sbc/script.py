@@ -5,12 +5,14 @@
     sbc.script.delay("REGISTER", 2.0)
     sbc.script.drop("BYE")
 
-Each is good for one request, or for `times` of them, in the order in which they were written.
+Each is good for one request, or for `times` of them, in the order in which they were written. ValueError for a time, a
+number or a status that cannot be.
 """
 
 from collections.abc import Mapping
 
 from attrs import field, frozen
+from attrs.validators import ge
 
 from jzrx.sip.message import Request
 from jzrx.types import Headers
@@ -26,7 +28,7 @@ class Reply:
     reason: str | None = None
     headers: Headers = ()
     body: bytes = b""
-    after: float = 0.0
+    after: float = field(default=0.0, validator=ge(0))
 
 
 @frozen
@@ -38,7 +40,7 @@ class Ignore:
 class Delay:
     """Treat the request as usual, but `seconds` later."""
 
-    seconds: float
+    seconds: float = field(validator=ge(0))
 
 
 @frozen
@@ -81,7 +83,7 @@ class Script:
         after: float = 0.0,
     ) -> None:
         """Answer with this response. Raises ValueError for a status outside 100 to 699."""
-        if not 100 <= status <= 699:
+        if not isinstance(status, int) or not 100 <= status <= 699:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"status must be 100 to 699, not {status!r}")
         self._add(method, user, times, Reply(status, reason, tuple((headers or {}).items()), body, after))
 
@@ -110,4 +112,8 @@ class Script:
         return None
 
     def _add(self, method: str, user: str | None, times: int, action: Action) -> None:
+        if not isinstance(method, str) or not method:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"method must be a SIP method such as 'INVITE', or '*', not {method!r}")
+        if not isinstance(times, int) or times < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"times must be 1 or more, not {times!r}")
         self._rules.extend([_Rule(method.upper(), user, action)] * times)

@@ -149,6 +149,10 @@ class EmbeddedSbc:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def __repr__(self) -> str:
+        what = f"at {self.url}" if self._servers else "not running"
+        return f"<EmbeddedSbc {what}, registered: {', '.join(self.registered) or 'nobody'}>"
+
     # --- what can be seen --------------------------------------------------------------------------------------------
 
     @property
@@ -378,11 +382,14 @@ class EmbeddedSbc:
 
 
 def _check(users: Mapping[str, str], messages: str, refer: str, port: int | None) -> None:
+    wanted = 'users must be a mapping of names to passwords, none of them empty, such as {"alice": "secret"}'
+    if not isinstance(users, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(wanted)
     for name, password in users.items():
         if not name or not password or not isinstance(name, str) or not isinstance(password, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError("users must be a mapping of names to passwords, none of them empty")
+            raise ValueError(wanted)
     for option, value in (("messages", messages), ("refer", refer)):
         if value not in ("relay", "refuse"):
             raise ValueError(f"{option} must be 'relay' or 'refuse', not {value!r}")
-    if port is not None and not 1 <= port <= 65535:
+    if port is not None and (not isinstance(port, int) or not 1 <= port <= 65535):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"port must be 1 to 65535, or None for a free one, not {port!r}")

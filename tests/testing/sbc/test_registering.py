@@ -246,9 +246,12 @@ async def test_a_taken_port_is_said_in_one_line(sbc: EmbeddedSbc) -> None:
     [
         ({"users": {"": "x"}}, "users"),
         ({"users": {"alice": ""}}, "users"),
+        ({"users": ["alice"]}, "users"),
+        ({"users": None}, "users"),
         ({"users": {}, "messages": "perhaps"}, "messages"),
         ({"users": {}, "refer": "no"}, "refer"),
         ({"users": {}, "port": 70000}, "port"),
+        ({"users": {}, "port": "5060"}, "port"),
         ({"users": {}, "apps": {"x": "nothing"}}, "apps"),
         ({"users": {}, "apps": {"x": 1}}, "apps"),
         ({"users": {}, "device_app": "x"}, "device_app"),
@@ -257,6 +260,13 @@ async def test_a_taken_port_is_said_in_one_line(sbc: EmbeddedSbc) -> None:
 def test_impossible_options_are_named(options: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         EmbeddedSbc(**options)  # pyright: ignore[reportArgumentType]
+
+
+async def test_it_shows_itself_without_passwords(connect: Connect, sbc: EmbeddedSbc) -> None:
+    assert repr(sbc) == f"<EmbeddedSbc at {sbc.url}, registered: nobody>"
+    await (await connect("alice")).register()
+    assert repr(sbc) == f"<EmbeddedSbc at {sbc.url}, registered: alice>"
+    assert repr(EmbeddedSbc({"alice": "topsecret"})) == "<EmbeddedSbc not running, registered: nobody>"
 
 
 async def test_everybody_can_be_dropped(sbc: EmbeddedSbc, connect: Connect) -> None:

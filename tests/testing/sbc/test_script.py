@@ -1,7 +1,8 @@
 """A test's exceptions, and what becomes of real clients when the server misbehaves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from reactivex import operators as ops
@@ -56,9 +57,20 @@ def test_rules_are_used_up_in_order_by_method_and_user() -> None:
     assert script.take(request("BYE", "alice")) is None
 
 
-def test_an_impossible_status_is_named() -> None:
-    with pytest.raises(ValueError, match="status.*99"):
-        Script().reply("INVITE", 99)
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        (lambda script: script.reply("INVITE", 99), "status.*99"),
+        (lambda script: script.reply("INVITE", "486"), "status.*'486'"),
+        (lambda script: script.reply("INVITE", 486, after=-1), "after"),
+        (lambda script: script.delay("INVITE", -1), "seconds"),
+        (lambda script: script.ignore(5), "method"),
+        (lambda script: script.drop("BYE", times=0), "times"),
+    ],
+)
+def test_what_cannot_be_is_named(written: Callable[[Any], None], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        written(Script())
 
 
 async def test_a_scripted_refusal_reaches_the_client_with_its_reason(sbc: EmbeddedSbc) -> None:
