@@ -205,7 +205,8 @@ def explain(url: str, error: Exception) -> str:
         case InvalidProxy() | InvalidURI():
             return f"cannot connect to {url}: {error}"
         case InvalidHandshake() | EOFError():
-            return f"cannot connect to {url}: the server does not speak WebSocket ({str(error) or 'it said nothing'}); check the port"
+            why = str(error) or "it said nothing"
+            return f"cannot connect to {url}: the server does not speak WebSocket ({why}); check the port"
         case ConnectionResetError():
             hint = "is it a ws:// port?" if parts.scheme == "wss" else "is it a wss:// port?"
             return f"cannot connect to {url}: the server closed the connection at once; {hint}"
