@@ -39,7 +39,7 @@ _NAME_ADDR: Final = re.compile(
 _ADDR_SPEC: Final = re.compile(rf'([^<>",;?\x00-\x20\x7f]++)({PARAMS})', re.DOTALL)
 _VIA: Final = re.compile(
     rf"([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)"
-    rf"[ \t]++({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?+({PARAMS})",
+    rf"[ \t]++({HOST})(?>(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?)({PARAMS})",
     re.DOTALL,
 )
 _CSEQ: Final = re.compile(rf"(?=[0-9])0*+([0-9]{{0,10}}+)[ \t]++([{TOKEN_CHARS}]++)")

@@ -276,7 +276,7 @@ def parse_message(data: bytes | str, *, max_size: int = MAX_SIZE) -> Request | R
 
 _REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARS}]++) ([^ ]++) [Ss][Ii][Pp]/([0-9]++\.[0-9]++)")
 _EMPTY_BRANCH: Final = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+z9hG4bK(?:[ \t]*+;|\Z)", re.IGNORECASE)
-_STATUS_LINE: Final = re.compile(r"[Ss][Ii][Pp]/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?: ([^\x00]*+))?+")
+_STATUS_LINE: Final = re.compile(r"[Ss][Ii][Pp]/([0-9]++\.[0-9]++) ([1-6][0-9][0-9])(?>(?: ([^\x00]*+))?)")
 
 
 def _parse(octets: bytes, max_size: int) -> Request | Response:

@@ -1,6 +1,6 @@
 """Parameters (`;name=value`), quoted strings and comma-separated lists: the parts that every SIP header is made of.
 
-RFC 3261 sections 7.3.1 and 25.1. The patterns are possessive: time is linear in the text.
+RFC 3261 sections 7.3.1 and 25.1. The patterns never go back: time is linear in the text.
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ CACHED: Final = 1024
 """How many parsed values of a kind are kept: every message of a dialog brings the same addresses and Vias again."""
 
 TOKEN_CHARS: Final = r"A-Za-z0-9\-.!%*_+`'~"
-QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
+# Groups are made atomic, (?>(?:...)*), not possessive, (?:...)*+: CPython before 3.11.5, and so Debian 12's, goes on
+# where the last attempt of a possessive group failed, not where it began (github.com/python/cpython issue 106052).
+QUOTED: Final = r'"(?>(?:[^"\\]++|\\.)*)"'
 
 _SEMI: Final = r"[ \t]*+;[ \t]*+"
 _NAME: Final = r'[^\x00-\x20\x7f;=",<>]++'
 _VALUE: Final = rf'(?:{QUOTED}|[^\x00-\x20\x7f;",<>]*+)'
-PARAMS: Final = rf"(?:{_SEMI}{_NAME}(?:[ \t]*+=[ \t]*+{_VALUE})?+)*+[ \t]*+"
+PARAMS: Final = rf"(?>(?:{_SEMI}{_NAME}(?>(?:[ \t]*+=[ \t]*+{_VALUE})?))*)[ \t]*+"
 """The pattern of parameters, without groups: what it matches, `Params.matched` takes."""
 
 _TOKEN: Final = re.compile(rf"[{TOKEN_CHARS}]++")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_ESCAPE: Final = re.compile(r'["\\\x00]')
-_PARAM: Final = re.compile(rf"{_SEMI}({_NAME})(?:[ \t]*+(=)[ \t]*+({_VALUE}))?+", re.DOTALL)
+_PARAM: Final = re.compile(rf"{_SEMI}({_NAME})(?>(?:[ \t]*+(=)[ \t]*+({_VALUE}))?)", re.DOTALL)
 _PARAMS: Final = re.compile(PARAMS, re.DOTALL)
 _PARAM_NAME: Final = re.compile(_NAME)
 _PARAM_VALUE: Final = re.compile(_VALUE, re.DOTALL)
-_LIST_ITEM: Final = re.compile(rf'(?:[^",<]++|{QUOTED}|<[^>]*+>)++', re.DOTALL)
+_LIST_ITEM: Final = re.compile(rf'(?>(?:[^",<]++|{QUOTED}|<[^>]*+>)+)', re.DOTALL)
 
 
 def is_token(text: str) -> bool:

@@ -6,7 +6,7 @@ from jzrx.sip.message import Request, Response
 
 __all__ = ["masked"]
 
-_SECRETS = re.compile(rb"(?im)^((?:proxy-)?authorization[ \t]*:[ \t]*)[^\r\n]*+((?:\r\n[ \t][^\r\n]*+)*+)")
+_SECRETS = re.compile(rb"(?im)^((?:proxy-)?authorization[ \t]*:[ \t]*)[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*")
 
 
 def masked(message: Request | Response) -> str:

@@ -19,11 +19,11 @@ _NEVER: Final = r'\x00-\x20\x7f"<>'
 HOST: Final = r"\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_.\-]++"
 _SIP_URI: Final = re.compile(
     rf"""(?P<scheme>[sS][iI][pP][sS]?):
-    (?:(?P<user>[^{_NEVER}@:]++)(?::(?P<password>[^{_NEVER}@:]*+))?+@)?
+    (?:(?P<user>[^{_NEVER}@:]++)(?>(?::(?P<password>[^{_NEVER}@:]*+))?)@)?
     (?P<host>{HOST})
-    (?::(?P<port>[0-9]{{1,5}}+))?+
-    (?P<params>(?:;[^{_NEVER};?@,=]++(?:=[^{_NEVER};?@,]*+)?+)*+)
-    (?:\?(?P<headers>[^{_NEVER}]++))?+""",
+    (?>(?::(?P<port>[0-9]{{1,5}}+))?)
+    (?P<params>(?>(?:;[^{_NEVER};?@,=]++(?>(?:=[^{_NEVER};?@,]*+)?))*))
+    (?>(?:\?(?P<headers>[^{_NEVER}]++))?)""",
     re.VERBOSE,
 )
 _OTHER_URI: Final = re.compile(rf"([A-Za-z][A-Za-z0-9+.\-]*+):([^{_NEVER}]++)")

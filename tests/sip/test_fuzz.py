@@ -94,23 +94,31 @@ def _use(message: Message) -> None:
     find_part(message, "application/sdp")
 
 
+def _is_understood(data: bytes) -> bool:
+    """Whether it is a message to us; in either case nothing else is raised, and in time."""
+    for attempt in (1, 2):
+        start = time.process_time()
+        try:
+            _use(parse_message(data))
+            understood = True
+        except MessageError as error:
+            understood = False
+            answer = error.refusal("tag")
+            if answer is not None:
+                bytes(answer)
+        if time.process_time() - start < LIMIT:
+            return understood
+        assert attempt == 1, data  # once may be the garbage collector
+    return understood
+
+
 def test_mutations() -> None:
     """40,000 damaged messages: only MessageError, and what is refused can be answered."""
     rng = random.Random(4475)
     understood = 0
     for _ in range(MUTATIONS):
         data = _mutated(rng)
-        start = time.process_time()
-        try:
-            message = parse_message(data)
-            _use(message)
-            understood += 1
-        except MessageError as error:
-            answer = error.refusal("tag")
-            if answer is not None:
-                bytes(answer)
-        took = time.process_time() - start
-        assert took < LIMIT, data
+        understood += _is_understood(data)
     # Both sides of the border were visited.
     assert MUTATIONS * 0.05 < understood < MUTATIONS * 0.95
 
