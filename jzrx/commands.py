@@ -21,6 +21,7 @@ __all__ = [
     "SendInfo",
     "SendMessage",
     "SendProgress",
+    "Transfer",
     "Unhold",
     "Unregister",
 ]
@@ -130,6 +131,20 @@ class SendInfo:
 
 
 @frozen(kw_only=True)
+class Transfer:
+    """Transfer a call by REFER (RFC 3515). `refer_to` is the value of Refer-To: an address in angle brackets.
+
+    `consultation` names the call whose place the transferred one takes (attended transfer): its dialog goes into the
+    address as Replaces (RFC 3891), and it ends when the transfer has succeeded.
+    """
+
+    call_id: str
+    refer_to: str = ""
+    consultation: str | None = None
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
 class SendMessage:
     """Send a MESSAGE outside a call (RFC 3428) to `target`, a SIP URI.
 
@@ -156,6 +171,7 @@ Command = (
     | Unhold
     | SendDtmfInfo
     | SendInfo
+    | Transfer
     | SendMessage
 )
 """Everything that can be asked of the SIP agent."""

@@ -18,8 +18,8 @@ def refusal_of(request: Request, key: str, *, delegate: bool, in_dialog: bool) -
         # "If the UAS recognizes but does not support the method of a request, it MUST generate a 405" (8.2.1);
         # "501 [...] when a UAS does not recognize the request method" (21.5.2).
         return Reply(key, 405 if method in METHODS else 501)
-    if not in_dialog and method in ("INFO", "BYE"):
-        return Reply(key, 481)  # both live in a dialog only
+    if not in_dialog and method in ("INFO", "BYE", "NOTIFY"):
+        return Reply(key, 481)  # they live in a dialog, for a NOTIFY the one of our REFER
     if request.uri.scheme not in ("sip", "sips", "tel"):
         return Reply(key, 416)
     required = request.headers.get_list("Require")

@@ -9,7 +9,7 @@ One agent serves one flow. A phone's agent registers, answers OPTIONS and MESSAG
 
 from collections.abc import Callable
 
-from jzrx.commands import Command, Connect, Dial, Disconnect, HangUp, Register, SendMessage, Unregister
+from jzrx.commands import Command, Connect, Dial, Disconnect, HangUp, Register, SendMessage, Transfer, Unregister
 from jzrx.errors import CallError
 from jzrx.events import MessageReceived
 from jzrx.sip import connection as connections
@@ -97,6 +97,8 @@ class Agent:
                 self._calls.dial(command, token)
             case SendMessage():
                 self._send_message(command, token)
+            case Transfer() if command.call_id in self._calls:
+                self._calls.transfer(command, token)
             case _ if command.call_id in self._calls:
                 self._calls.step(command.call_id, Asked(command, token))
             case _ if token is not None:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 
-from jzrx.commands import Dial, HangUp
+from attrs import evolve
+
+from jzrx.commands import Dial, HangUp, Transfer
+from jzrx.errors import CallError
 from jzrx.sip.config import AgentConfig
 from jzrx.sip.dialog import dialog_of_request
 from jzrx.sip.exchanges import Owner
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.layer import LOST, TransactionLayer
-from jzrx.sip.machine import Ids, Output
+from jzrx.sip.machine import Ids, Output, Settle
 from jzrx.sip.message import Request, Response
+from jzrx.sip.params import Params
 from jzrx.sip.session import step
 from jzrx.sip.session.callee import ring
 from jzrx.sip.session.caller import FORK_BYE
@@ -20,6 +24,7 @@ from jzrx.sip.session.state import (
     Asked,
     CancelInvite,
     Cancelled,
+    EndCall,
     FlowFailed,
     Issue,
     Moment,
@@ -110,6 +115,22 @@ class Calls:
         self._invites[key] = call
         self._stepped(*ring(session, request, self._moment(), say_so=not self._config.delegate))
 
+    def transfer(self, command: Transfer, token: int | None) -> None:
+        """Transfer a call. With a consultation, its other party is called in place of the consultation call."""
+        if command.consultation is not None:
+            consulted = self._sessions.get(command.consultation)
+            dialog = None if consulted is None or consulted.ended else consulted.dialog
+            if dialog is None:
+                if token is not None:
+                    self._out(Settle(token, None, CallError("the consultation call has ended")))
+                return
+            # "The Replaces header [...] to-tag [...] from-tag" are those of the one who gets it (RFC 3891 section 3):
+            # the consultation's remote tag is its local one, whoever made that call.
+            replaces = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+            party = dialog.remote.uri.replace(params=Params(), headers=(("Replaces", replaces),))
+            command = evolve(command, refer_to=f"<{party}>")
+        self.step(command.call_id, Asked(command, token))
+
     def _add(self, session: Session) -> None:
         self._sessions[session.id] = session
         self._dialogs[session.call_id, session.local.tag or ""] = session.id
@@ -191,6 +212,8 @@ class Calls:
                     self._layer.reply(output, session.local.tag)
                 case Repeat():
                     self._layer.repeat(output.key)
+                case EndCall():
+                    self.step(output.call, Asked(HangUp(call_id=output.call), None))
                 case _:
                     self._out(output)
 

@@ -15,7 +15,7 @@ from jzrx.sip.message import Headers, Request, Response
 
 __all__ = ["ALLOW", "Exchange", "Exchanges", "Owner", "cancel_of"]
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY"
 """The methods that we take (RFC 3261 section 20.5)."""
 
 Owner = tuple[str, str, str]
@@ -104,7 +104,7 @@ class Exchanges:
             ("Call-ID", draft.call_id),
             ("CSeq", f"{number} {draft.method}"),
         ]
-        if draft.method == "INVITE":
+        if draft.method in ("INVITE", "REFER"):
             pairs.append(("Contact", str(NameAddr(config.contact))))
         pairs += draft.headers
         if draft.method in ("INVITE", "REGISTER", "OPTIONS"):

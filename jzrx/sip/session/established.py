@@ -35,6 +35,7 @@ from jzrx.sip.session.state import (
     own_cause,
     settle,
 )
+from jzrx.sip.session.transfer import reported
 from jzrx.sip.status import reason_phrase
 
 DTMF_RELAY = "application/dtmf-relay"
@@ -60,6 +61,9 @@ def ended(session: Session, request: Request, key: str, moment: Moment) -> Step:
     if session.reinvite_key is not None:
         outputs.append(Reply(session.reinvite_key, 487))
     session = evolve(session, reinvite_key=None)
+    if session.transferring is not None and session.transferring.accepted:
+        session, told = reported(session, moment)  # the other side has left us for whom we named
+        outputs += told
     session, ending = end(session, cause_of_bye(request), moment, headers_of(request))
     if session.phase is Phase.TERMINATING:
         return session, outputs + ending  # our own BYE is on its way, and is going to be answered

@@ -43,7 +43,7 @@ SESSION_TIMER = "call"
 BYE = "bye"
 """The tag of our BYE."""
 
-USER_TIMERS = ("no answer", "expires", "retry", "tone", "tone timeout")
+USER_TIMERS = ("no answer", "expires", "retry", "tone", "tone timeout", "transfer")
 """The timers that end with the user's call, as those of an INFO do. Those of the protocol may outlive it: "repeat" and
 "acknowledge" of a 2xx or CANCEL, and "hang up", the longest that a hang-up may take."""
 
@@ -99,6 +99,16 @@ class Tones:
     token: int | None
 
 
+@frozen
+class Transferring:
+    """A transfer of ours whose outcome is open. `accepted`: REFER got its 2xx; `heard`: a NOTIFY came."""
+
+    token: int | None
+    consultation: str | None
+    accepted: bool = False
+    heard: bool = False
+
+
 @frozen(kw_only=True)
 class Session:
     """One call of ours. `held` is our own hold as confirmed; `wishes` are the holds and unholds still to be done."""
@@ -138,6 +148,8 @@ class Session:
     tone_tag: str | None = None
     pausing: bool = False
     infos: tuple[tuple[str, int | None], ...] = ()
+    # REFER
+    transferring: Transferring | None = None
 
     def timer(self, name: str) -> TimerKey:
         return (SESSION_TIMER, self.id, name)
@@ -286,6 +298,13 @@ class Reply:
 
 
 @frozen
+class EndCall:
+    """Hang up another call of ours: the consultation, once its party has been connected to somebody else."""
+
+    call: str
+
+
+@frozen
 class Repeat:
     """Send the last response in the server transaction `key` again."""
 
@@ -297,6 +316,7 @@ SessionOutput = (
     | CancelInvite
     | Acknowledge
     | Reply
+    | EndCall
     | Repeat
     | SetTimer
     | CancelTimer
@@ -358,11 +378,11 @@ def end(session: Session, cause: CallEndCause, moment: Moment, headers: Headers 
     waiting = [session.token, *(wish.token for wish in session.wishes), *(tones.token for tones in session.tones)]
     waiting += [session.reoffer.token] if session.reoffer else []
     waiting += [token for _, token in session.infos]
+    waiting += [session.transferring.token] if session.transferring else []
     for token in waiting:
         outputs += settle(token, error)
-    session = evolve(
-        session, ended=True, token=None, making=None, wishes=(), reoffer=None, tones=(), tone_tag=None, infos=()
-    )
+    session = evolve(session, ended=True, token=None, making=None, wishes=(), reoffer=None, transferring=None)
+    session = evolve(session, tones=(), tone_tag=None, infos=())
     return session, outputs
 
 

@@ -4,11 +4,11 @@ from typing import assert_never
 
 from attrs import evolve
 
-from jzrx.commands import Answer, Dial, HangUp, Hold, SendDtmfInfo, SendInfo, SendProgress, Unhold
+from jzrx.commands import Answer, Dial, HangUp, Hold, SendDtmfInfo, SendInfo, SendProgress, Transfer, Unhold
 from jzrx.errors import CallError
 from jzrx.sip.machine import TIMEOUT, SetTimer
 from jzrx.sip.message import Request, Response
-from jzrx.sip.session import callee, caller, established, reoffer
+from jzrx.sip.session import callee, caller, established, reoffer, transfer
 from jzrx.sip.session.state import (
     BYE,
     Answered,
@@ -91,6 +91,8 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
             return established.send_info(session, command, token)
         case SendDtmfInfo() if session.phase is Phase.CONFIRMED:
             return established.send_tones(session, command, token)
+        case Transfer() if session.phase is Phase.CONFIRMED:
+            return transfer.refer(session, command, token)
         case _:
             what = type(command).__name__
             return session, settle(token, CallError(f"{what} is not possible in this state of the call"))
@@ -139,6 +141,8 @@ def _received(session: Session, request: Request, key: str, moment: Moment) -> S
         if session.phase is not Phase.CONFIRMED:
             return session, [Reply(key, 500, headers=(("Retry-After", str(round(10 * moment.chance))),))]
         return reoffer.offered(session, request, key, moment)
+    if request.method == "NOTIFY":
+        return transfer.notified(session, request, key, moment)
     return established.requested(session, request, key, moment)
 
 
@@ -151,6 +155,8 @@ def _answered(session: Session, tag: str, response: Response, moment: Moment) ->
         return close(session) if response.status_code >= 200 else (session, [])
     if session.ended or tag == caller.FORK_BYE:
         return session, []
+    if tag == transfer.REFER and response.status_code != 481:
+        return transfer.answered(session, response, moment)
     return established.answered(session, tag, response, moment)
 
 
@@ -165,6 +171,8 @@ def _unanswered(session: Session, given: Unanswered, moment: Moment) -> Step:
         return session, []
     if given.tag == reoffer.REINVITE:
         return reoffer.unanswered(session, given.code, given.reason, moment)
+    if given.tag == transfer.REFER:
+        return transfer.failed(session, given.code, given.reason, moment)
     return established.failed(session, given.tag, given.code, given.reason)
 
 
@@ -216,6 +224,8 @@ def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
             return close(session)  # a CANCEL whose INVITE never got its final response
         case "retry" if not session.ended:
             return reoffer.retry(session)
+        case "transfer" if not session.ended:
+            return transfer.timed_out(session, moment)
         case "tone" if not session.ended:
             return established.pause_over(session)
         case "tone timeout" if not session.ended:

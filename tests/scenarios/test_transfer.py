@@ -1,0 +1,223 @@
+"""Transfer by us: REFER, and every way in which its outcome becomes known (or does not)."""
+
+import pytest
+
+from jzrx.commands import Dial, HangUp, Transfer
+from jzrx.events import TransferFailed, Transferred
+from jzrx.sip.message import Request
+from jzrx.testing.peer import Peer, respond
+from jzrx.testing.virtual import Phone, brief, play
+from tests.scenarios.calls import ANSWER, TARGET, call_of, called, calling, in_dialog, outcome, request, settle_down
+
+CAROL = "<sip:carol@example.com>"
+TRANSFER = Transfer(call_id="1", refer_to=CAROL, headers=(("X-Why", "lunch"),))
+
+
+def notify(phone: Phone, fragment: str, state: str = "active;expires=60", number: int = 2) -> Request:
+    """A NOTIFY of the peer in the phone's call, as RFC 3515 section 2.4.4 shows it."""
+    headers = (("Event", "refer;id=2"), ("Subscription-State", state))
+    invite, body, kind = phone.sent("INVITE")[0], fragment.encode(), "message/sipfrag;version=2.0"
+    return in_dialog("NOTIFY", invite, number=number, headers=headers, body=body, content_type=kind)
+
+
+def referring(status: int = 202) -> tuple[Phone, Peer]:
+    """A phone that transfers its call at 3 s; the peer has answered the REFER. It is 3.1 s; the token is 3."""
+    phone, peer = calling()
+    peer.answers["REFER"] = status
+    play(phone, {3: TRANSFER}, until=3.1)
+    return phone, peer
+
+
+def told(phone: Phone) -> list[str]:
+    """What the user was told of transfers and ends, with the times."""
+    return [
+        f"{time:g} {event}" for time, _, event in brief(phone.log) if event and event.startswith(("Transf", "CallE"))
+    ]
+
+
+def test_the_refer() -> None:
+    """One Refer-To, a Referred-By for jambonz, a Contact, the user's headers; in the dialog."""
+    phone, _ = referring()
+    (refer,) = phone.sent("REFER")
+    assert refer.headers.get_all("Refer-To") == (CAROL,)
+    assert refer.headers.get("Referred-By") == "<sip:alice@example.com>"
+    assert refer.headers.get("X-Why") == "lunch"
+    assert refer.contacts
+    assert refer.to.tag == "peer"
+
+
+def test_a_final_notify_is_a_success_and_ends_the_call() -> None:
+    phone, _ = referring()
+    play(
+        phone, {3.2: notify(phone, "SIP/2.0 100 Trying"), 4: notify(phone, "SIP/2.0 200 OK", "terminated", 3)}, until=5
+    )
+    assert told(phone) == ["4 Transferred confirmed", "4 CallEnded 200 Normal call clearing local"]
+    assert phone.events(Transferred)[0].confirmed
+    assert outcome(phone, 3) == (None, None)
+    assert len(phone.sent("BYE")) == 1
+    settle_down(phone)
+
+
+def test_a_bye_after_the_2xx_is_a_success() -> None:
+    phone, _ = referring()
+    play(phone, {4: in_dialog("BYE", phone.sent("INVITE")[0])}, until=5)
+    assert told(phone) == ["4 Transferred confirmed", "4 CallEnded 200 Normal call clearing remote"]
+    assert outcome(phone, 3) == (None, None)
+    assert not phone.sent("BYE")
+    settle_down(phone)
+
+
+def test_a_bye_before_the_2xx_is_not() -> None:
+    phone, peer = calling()
+    peer.answers["REFER"] = ()
+    play(phone, {3: TRANSFER, 4: in_dialog("BYE", phone.sent("INVITE")[0])}, until=5)
+    assert told(phone) == ["4 CallEnded 200 Normal call clearing remote"]
+    assert "the call ended" in str(outcome(phone, 3)[1])
+    settle_down(phone)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_silence_after_the_2xx_is_an_unconfirmed_success(status: int) -> None:
+    """jambonz sends no NOTIFY (5 s); any 2xx will do."""
+    phone, _ = referring(status)
+    play(phone, {}, until=20)
+    assert told(phone) == ["8.02 Transferred", "8.02 CallEnded 200 Normal call clearing local"]
+    assert not phone.events(Transferred)[0].confirmed
+    settle_down(phone)
+
+
+def test_a_provisional_notify_stops_that_timer_and_180_s_bound_the_whole() -> None:
+    phone, _ = referring()
+    play(phone, {4: notify(phone, "SIP/2.0 180 Ringing")}, until=300)
+    assert told(phone) == ["184 TransferFailed 408 The outcome of the transfer is not known"]
+    assert outcome(phone, 3) == (None, "the transfer failed: 408 The outcome of the transfer is not known")
+
+
+def test_a_notify_before_the_2xx() -> None:
+    phone, peer = calling()
+    peer.answers["REFER"] = ()
+    play(
+        phone, {3: TRANSFER, 3.1: notify(phone, "SIP/2.0 100 Trying"), 3.2: lambda: peer.reply("REFER", 202)}, until=30
+    )
+    assert told(phone) == []
+    play(phone, {31: notify(phone, "SIP/2.0 200 OK", "terminated", 3)}, until=32)
+    assert told(phone)[0] == "31 Transferred confirmed"
+    settle_down(phone)
+
+
+@pytest.mark.parametrize("status", [405, 403, 501, 603])
+def test_a_refused_refer_leaves_the_call_as_it_was(status: int) -> None:
+    phone, _ = referring(status)
+    assert told(phone)[0].startswith(f"3.02 TransferFailed {status}")
+    play(phone, {4: HangUp(call_id="1")}, until=5)
+    assert told(phone)[1:] == ["4 CallEnded 200 Normal call clearing local"]
+    assert phone.events(TransferFailed)[0].code == status
+    settle_down(phone)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "state", "failure"),
+    [
+        ("SIP/2.0 486 Busy Here", "terminated;reason=noresource", "486 Busy Here"),
+        ("SIP/2.0 603 Decline\r\n", "active", "603 Decline"),
+        ("SIP/2.0 100 Trying", "terminated", "408 The other side stopped reporting"),
+        ("what?", "terminated", "408 The other side stopped reporting"),
+        ("", "terminated", "408 The other side stopped reporting"),
+    ],
+)
+def test_a_notify_that_says_no(fragment: str, state: str, failure: str) -> None:
+    phone, _ = referring()
+    play(phone, {4: notify(phone, fragment, state)}, until=5)
+    assert told(phone) == [f"4 TransferFailed {failure}"]
+    assert phone.sent(200)[-1].cseq.method == "NOTIFY"
+    play(phone, {6: HangUp(call_id="1")}, until=7)
+    settle_down(phone)
+
+
+def test_no_answer_to_the_refer_in_32_s() -> None:
+    phone, peer = calling()
+    peer.answers["REFER"] = ()
+    play(phone, {3: TRANSFER}, until=40)
+    assert told(phone) == ["35 TransferFailed 408 No Answer"]
+
+
+def test_481_to_the_refer_ends_the_call() -> None:
+    phone, _ = referring(481)
+    assert told(phone)[0].startswith("3.02 CallEnded 481")
+    settle_down(phone)
+
+
+def test_one_transfer_at_a_time() -> None:
+    phone, _ = referring()
+    play(phone, {3.2: TRANSFER}, until=3.3)
+    assert "under way" in str(outcome(phone, 4)[1])
+
+
+def test_a_notify_of_nothing_gets_481() -> None:
+    phone, _ = calling()
+    play(phone, {3: notify(phone, "SIP/2.0 200 OK", "terminated")}, until=4)
+    assert [reply.cseq.method for reply in phone.sent(481)] == ["NOTIFY"]
+    assert told(phone) == []
+
+
+def test_a_notify_outside_any_dialog_gets_481() -> None:
+    phone, _ = calling()
+    play(phone, {3: request("NOTIFY", call_id="other", headers=(("Event", "refer"),))}, until=4)
+    assert [reply.cseq.method for reply in phone.sent(481)] == ["NOTIFY"]
+
+
+# --- attended ------------------------------------------------------------------------------------------------------
+
+
+def consulting() -> tuple[Phone, Peer]:
+    """A phone with its call to bob and a second one, to carol, whose answer had the tag carols. It is 4 s."""
+    phone, peer = calling()
+    peer.answers["INVITE"] = lambda invite: [respond(invite, 200, sdp=ANSWER, tag="carols")]
+    peer.answers["REFER"] = 202
+    play(phone, {3: Dial(call_id="2", target="sip:carol@example.com")}, until=4)
+    return phone, peer
+
+
+def test_attended_transfer_names_the_consultation_and_ends_both() -> None:
+    phone, _ = consulting()
+    consultation = phone.sent("INVITE")[-1]
+    play(phone, {4: Transfer(call_id="1", consultation="2")}, until=4.1)
+    target = phone.sent("REFER")[0].headers.get("Refer-To") or ""
+    assert target.startswith("<sip:carol@example.com?Replaces=")
+    escaped = target.partition("Replaces=")[2].removesuffix(">")
+    assert escaped == f"{consultation.call_id}%3Bto-tag%3Dcarols%3Bfrom-tag%3D{consultation.from_.tag}"
+    play(phone, {5: notify(phone, "SIP/2.0 200 OK", "terminated")}, until=6)
+    assert told(phone) == [
+        "5 Transferred confirmed",
+        "5 CallEnded 200 Normal call clearing local",
+        "5 CallEnded 200 Normal call clearing local",
+    ]
+    assert len(phone.sent("BYE")) == 2
+    settle_down(phone)
+
+
+def test_attended_transfer_to_a_party_that_called_us() -> None:
+    """The tags are the consultation's as its other party sees them, whoever called (JsSIP issue 817)."""
+    phone, peer = called()
+    inbound = phone.sent(200)[-1]
+    peer.answers["INVITE"] = lambda invite: [respond(invite, 200, sdp=ANSWER)]
+    play(phone, {3: Dial(call_id="1", target=TARGET)}, until=4)
+
+    play(phone, {4: Transfer(call_id="1", consultation=call_of(phone))}, until=4.1)
+    target = phone.sent("REFER")[0].headers.get("Refer-To") or ""
+    assert f"to-tag%3D{inbound.from_.tag}%3Bfrom-tag%3D{inbound.to.tag}" in target
+
+
+def test_attended_transfer_that_fails_leaves_both_calls() -> None:
+    phone, _ = consulting()
+    play(phone, {4: Transfer(call_id="1", consultation="2")}, until=4.1)
+    play(phone, {5: notify(phone, "SIP/2.0 480 Gone", "terminated")}, until=6)
+    assert told(phone) == ["5 TransferFailed 480 Gone"]
+    assert not phone.sent("BYE")
+
+
+def test_a_consultation_that_has_ended() -> None:
+    phone, _ = consulting()
+    play(phone, {4: HangUp(call_id="2"), 5: Transfer(call_id="1", consultation="2")}, until=6)
+    assert "consultation call has ended" in str(outcome(phone, 5)[1])
+    assert not phone.sent("REFER")
