@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ async def test_audio_plays_and_is_heard(bench: Bench) -> None:
     frames: list[Any] = []
     call.audio.incoming.subscribe(frames.append, on_completed=lambda: frames.append("over"))
     playback = call.audio.play(tone())
+    assert (repr(playback), repr(call.audio)) == ("<Playback pending>", "<CallAudio not begun>")
     session = bench.session(call.id)
     session.hear(jzrx.AudioFrame(b"\0" * 1920))
     call.audio.source = other = tone(880)
@@ -69,6 +71,17 @@ async def test_audio_plays_and_is_heard(bench: Bench) -> None:
         call.audio.play(tone())
     with pytest.raises(CallError, match="has ended"):
         call.audio.source = tone()
+
+
+@pytest.mark.parametrize("what", ["hello.wav", Path("hello.wav"), b"\0\0", 440])
+async def test_what_is_no_source_is_refused_at_once(bench: Bench, what: Any) -> None:
+    call = await outbound(bench)
+    with pytest.raises(ValueError, match="audio source"):
+        call.audio.play(what)
+    with pytest.raises(ValueError, match="audio source"):
+        call.audio.source = what
+    with pytest.raises(ValueError, match="None"):
+        call.audio.play(None)  # pyright: ignore[reportArgumentType]
 
 
 async def test_audio_that_is_asked_for_before_the_answer_begins_with_it(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from jzrx.action import Deferred
 from jzrx.events import CallEvent, MediaStateChanged, RemoteHoldChanged
 from jzrx.media.crossing import Crossing, FrameQueue
 from jzrx.media.frames import AudioFrame
@@ -155,20 +156,23 @@ class Playback:
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
-        self._ended = asyncio.Event()
+        self._ended = Deferred[None]()  # to be awaited on any loop, not the client's alone
 
     def stop(self) -> None:
         """End it now; done already: nothing happens."""
-        if not self._ended.is_set():
+        if not self._ended.action.done:
             self._stop()
 
     async def wait(self) -> None:
         """Return at the source's end, at `stop()` and at the call's end."""
-        await self._ended.wait()
+        await self._ended.action
 
     def end(self) -> None:
         """It has ended."""
-        self._ended.set()
+        self._ended.resolve(None)
+
+    def __repr__(self) -> str:
+        return f"<Playback {'over' if self._ended.action.done else 'playing'}>"
 
 
 class _Incoming(Observable[AudioFrame]):

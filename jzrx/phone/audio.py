@@ -8,6 +8,7 @@ from reactivex import Observable, operators
 from reactivex.subject import AsyncSubject
 
 from jzrx.action import Deferred
+from jzrx.checks import is_source
 from jzrx.errors import CallError
 from jzrx.ports import AudioSource, MediaSession, Playback
 
@@ -53,6 +54,8 @@ class CallAudio:
 
     @source.setter
     def source(self, source: AudioSource | None) -> None:
+        if source is not None:
+            _check(source, "source")
         session = self._now("source")
         self._source = source
         if session is not None:
@@ -64,15 +67,21 @@ class CallAudio:
         """Speak `source` over what the call sends; what plays at the same time is mixed, and clipped softly.
 
         `await playback.wait()` returns at its end, at `playback.stop()` and at the call's end. CallError if that has
-        come already.
+        come already, ValueError if `source` is none.
         """
-        session = self._now("play")
+        _check(source, "play()")
+        session = self._now("play()")
         return _LaterPlayback(self._opened, source) if session is None else session.play(source)
 
     def _now(self, what: str) -> MediaSession | None:
         if self._is_over():
             raise CallError(f"audio.{what}: the call has ended")
         return self._session()
+
+    def __repr__(self) -> str:
+        if self._is_over():
+            return "<CallAudio over>"
+        return "<CallAudio not begun>" if self._session() is None else "<CallAudio on>"
 
 
 class _LaterPlayback:
@@ -100,6 +109,11 @@ class _LaterPlayback:
         if self._playback is not None:
             await self._playback.wait()
 
+    def __repr__(self) -> str:
+        return (
+            repr(self._playback) if self._playback else f"<Playback {'over' if self._begun.action.done else 'pending'}>"
+        )
+
     def _begin(self, session: MediaSession) -> None:
         if not self._begun.action.done:
             try:
@@ -108,6 +122,11 @@ class _LaterPlayback:
             except Exception as error:  # such as a single-use source that was used: `wait` raises it
                 _log.warning("audio.play() failed: %s", error)
                 self._begun.reject(error)
+
+
+def _check(source: object, what: str) -> None:
+    if not is_source(source):
+        raise ValueError(f"audio.{what} takes an audio source (jzrx.media.tone(), wav(path), ...), not {source!r}")
 
 
 def _heard(session: MediaSession) -> Observable[Any]:

@@ -5,7 +5,9 @@
     ...
     assert media.sessions[call.id].is_muted
 
-The session descriptions are what a peer expects to see; ICE "connects" as soon as both are known.
+The session descriptions are what a peer expects to see; ICE "connects" as soon as both are known. The other side must
+not mean it either: a server with real media, such as the embedded SBC, refuses a call without ICE and DTLS (488).
+Towards that one nothing needs to be faked: real media needs no device.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from collections.abc import Callable
 from reactivex import Observable
 from reactivex.subject import Subject
 
+from jzrx.action import Deferred
 from jzrx.events import CallEvent, DtmfReceived, MediaStateChanged, RemoteHoldChanged
 from jzrx.media.frames import AudioFrame
 from jzrx.ports import AudioSource, MediaConfig, MediaError
@@ -31,24 +34,24 @@ class FakePlayback:
 
     def __init__(self, source: AudioSource) -> None:
         self.source = source
-        self._ended = asyncio.Event()
+        self._ended = Deferred[None]()
 
     @property
     def is_over(self) -> bool:
         """Whether it has ended."""
-        return self._ended.is_set()
+        return self._ended.action.done
 
     def finish(self) -> None:
         """The source has come to its end."""
-        self._ended.set()
+        self._ended.resolve(None)
 
     def stop(self) -> None:
         """End it now."""
-        self._ended.set()
+        self._ended.resolve(None)
 
     async def wait(self) -> None:
         """Return when it has ended."""
-        await self._ended.wait()
+        await self._ended.action
 
 
 class FakeSession:

@@ -221,6 +221,21 @@ async def test_play_mixes_over_and_ends(party: Make) -> None:
         await early.wait()
 
 
+async def test_the_end_of_a_playback_wakes_those_who_wait_on_other_loops(party: Make) -> None:
+    """As a notebook's cell does, where the client has a loop of its own."""
+    alice, bob = party(), party()
+    await connect(alice, bob)
+    playback = alice.session.play(tone(1200))
+    await bob.hears(1200)
+    assert repr(playback) == "<Playback playing>"
+    began = time.monotonic()
+    waiting = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(asyncio.wait_for(playback.wait(), 8))))
+    playback.stop()
+    await waiting
+    assert time.monotonic() - began < 6, "it was the time limit that woke it"
+    assert repr(playback) == "<Playback over>"
+
+
 async def test_a_source_that_fails_is_silence_and_the_call_goes_on(
     party: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
