@@ -192,6 +192,29 @@ class JambonzCall:
         """
         return self._control.send_dtmf(self._snapshot.value, tones, duration_ms, gap_ms, method)
 
+    # --- transfer ---------------------------------------------------------------------------------------------------
+
+    def transfer(self, target: str, *, headers: Mapping[str, str] | None = None) -> Action[None]:
+        """Blind transfer: have the other side call `target` instead (REFER, RFC 3515).
+
+        `target` is what `JambonzClient.call` takes; `headers` go out on the REFER. Done when the transfer has
+        succeeded, which ends this call: at a NOTIFY that says so, at the other side's BYE, or, where it reports nothing
+        (as jambonz does), 5 s after it accepted. CallError when it is refused or fails; the call is then as it was.
+        The events are `transferred` and `transferFailed`.
+        """
+        return self._control.transfer(self._snapshot.value, target, headers)
+
+    def attended_transfer(self, other_call: "JambonzCall", *, headers: Mapping[str, str] | None = None) -> Action[None]:
+        """Attended transfer: connect the other side of this call with that of `other_call` (Replaces, RFC 3891).
+
+        Both calls are of this client and answered; both end on success. Otherwise as `transfer`.
+        """
+        if not isinstance(other_call, JambonzCall):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"other_call must be a JambonzCall, not {other_call!r}")
+        if other_call._phone is not self._phone:
+            raise ValueError("attended_transfer(): other_call must be another call of this client")
+        return self._control.attended_transfer(self._snapshot.value, other_call._snapshot.value, headers)
+
     # --- quality ----------------------------------------------------------------------------------------------------
 
     def get_stats(self) -> Action[CallQualityStats | None]:

@@ -115,9 +115,9 @@ class Bench:
 def told(call: JambonzCall) -> list[Any]:
     """Everything that the named events of a call say from now on."""
     heard: list[Any] = []
-    for name in ("accepted", "progress"):
+    for name in ("accepted", "progress", "transferred"):
         call.on(name, lambda name=name: heard.append(name))
-    for name in ("ended", "failed", "stateChanged", "hold", "mute", "dtmf", "remoteHold", "qualityStats"):
+    for name in ("ended", "failed", "stateChanged", "hold", "mute", "dtmf", "remoteHold", "qualityStats", "transferFailed"):
         call.on(name, lambda payload, name=name: heard.append((name, payload)))
     return heard
 

@@ -1,5 +1,6 @@
 """`use_call`: the current call of a client, and who calls."""
 
+import logging
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, cast
@@ -15,10 +16,12 @@ from jzrx.call import JambonzCall
 from jzrx.client import CallOptions, JambonzClient
 from jzrx.errors import CallError, JambonzError
 from jzrx.options import AnswerOptions
-from jzrx.store import ClientSnapshot, StateCell, StateObservable, StateView, selectors
+from jzrx.store import ClientSnapshot, StateCell, StateObservable, StateView, constant, selectors
 from jzrx.types import CallState
 
 __all__ = ["UseCall", "UseCallSnapshot", "use_call"]
+
+_log = logging.getLogger("jzrx")
 
 
 @frozen(kw_only=True)
@@ -32,9 +35,6 @@ class UseCallSnapshot:
     is_remotely_held: bool = False
     is_active: bool = False
     incoming_caller: str | None = None
-
-
-_NO_CALL: StateObservable[UseCallSnapshot] = StateCell(UseCallSnapshot())
 
 
 class UseCall:
@@ -98,6 +98,10 @@ class UseCall:
         """Send a tone, or several, in the current call. CallError without one, and as `JambonzCall.send_dtmf`."""
         return self._current("send_dtmf").send_dtmf(tone)
 
+    def transfer(self, target: str) -> Action[None]:
+        """Transfer the current call to `target`. CallError without one, and as `JambonzCall.transfer`."""
+        return self._current("transfer").transfer(target)
+
     def dispose(self) -> None:
         """Complete all observables; the calls go on. A second time nothing happens."""
         if not self._disposed:
@@ -139,18 +143,27 @@ def _as_state(
 ) -> tuple[StateObservable[JambonzClient | None], DisposableBase]:
     """The client as a state, and what ends following it."""
     if isinstance(client, StateObservable):
+        _checked(cast(object, client.value))
         return cast("StateObservable[JambonzClient | None]", client), Disposable()
-    cell = StateCell[JambonzClient | None](client if isinstance(client, JambonzClient) else None)
     if isinstance(client, Observable):
-        return cell, client.subscribe(cell.set)
-    if client is not None and not isinstance(client, JambonzClient):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"use_call takes a JambonzClient, None, or an observable of either, not {client!r}")
-    return cell, Disposable()
+        cell = StateCell[JambonzClient | None](None)
+        return cell, client.subscribe(lambda value: cell.set(_checked(value)), _log_failure)
+    return StateCell(_checked(client)), Disposable()
+
+
+def _checked(client: object) -> JambonzClient | None:
+    if client is None or isinstance(client, JambonzClient):
+        return client
+    raise TypeError(f"use_call takes a JambonzClient, None, or an observable of either, not {client!r}")
+
+
+def _log_failure(error: Exception) -> None:
+    _log.error("the observable of clients that use_call was given failed; its last client stays", exc_info=error)
 
 
 def _state_of(client: JambonzClient | None) -> StateObservable[UseCallSnapshot]:
     if client is None:
-        return _NO_CALL
+        return constant(UseCallSnapshot())
 
     def derive(now: ClientSnapshot) -> UseCallSnapshot:
         call, incoming = selectors.current_call(now), selectors.incoming_call(now)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from jzrx import commands
+from jzrx import commands, targets
 from jzrx.action import Action, Deferred
 from jzrx.errors import CallError, JambonzError
 from jzrx.events import CallCreated, CallEnded, CallReleased, MuteChanged
@@ -209,6 +209,26 @@ class CallControl:
         _check_answered(call, name)
         command = commands.Hold(call_id=call.id) if held else commands.Unhold(call_id=call.id)
         return self._phone.ask(name, command, call_id=call.id)
+
+    def transfer(self, call: CallSnapshot, target: str, headers: Mapping[str, str] | None) -> Action[None]:
+        """Blind transfer; its failure is shown by TransferFailed."""
+        refer_to = f"<{targets.call(target, self._phone.options.domain)}>"
+        checked = checked_headers(headers or {})
+        _check_answered(call, "transfer")
+        command = commands.Transfer(call_id=call.id, refer_to=refer_to, headers=checked)
+        return self._phone.ask("transfer", command, call_id=call.id, shown=False)
+
+    def attended_transfer(
+        self, call: CallSnapshot, other: CallSnapshot, headers: Mapping[str, str] | None
+    ) -> Action[None]:
+        """Attended transfer to the party of `other`; its failure is shown by TransferFailed."""
+        checked = checked_headers(headers or {})
+        _check_answered(call, "attended_transfer")
+        _check_answered(other, "attended_transfer")
+        if other.id == call.id:
+            raise ValueError("attended_transfer(): other_call must be another call of this client")
+        command = commands.Transfer(call_id=call.id, consultation=other.id, headers=checked)
+        return self._phone.ask("attended_transfer", command, call_id=call.id, shown=False)
 
     def mute(self, call: CallSnapshot, muted: bool) -> Action[None]:
         """Send silence, or sound again; in any state, even before there is media."""
