@@ -78,7 +78,7 @@ class JambonzClient:
     @property
     def calls(self) -> Mapping[str, JambonzCall]:
         """The calls by id, oldest first; read-only. A call is in it until just before its `ended` or `failed`."""
-        return MappingProxyType({call_id: self._phone.call(call_id) for call_id in self._phone.snapshot.calls})
+        return MappingProxyType(self._phone.calls())
 
     @property
     def call_count(self) -> int:
@@ -92,19 +92,17 @@ class JambonzClient:
 
     def find_call(self, call_id: str) -> JambonzCall | None:
         """The call with this id, if there is one."""
-        return self._phone.call(call_id) if call_id in self._phone.snapshot.calls else None
+        return self._phone.find(self._phone.snapshot.calls.get(call_id))
 
     @property
     def current_call(self) -> JambonzCall | None:
         """The call that was last made or answered, or came back to the front; never one that only rings here."""
-        call = selectors.current_call(self._phone.snapshot)
-        return None if call is None else self._phone.call(call.id)
+        return self._phone.find(selectors.current_call(self._phone.snapshot))
 
     @property
     def incoming_call(self) -> JambonzCall | None:
         """The oldest call that still rings here."""
-        call = selectors.incoming_call(self._phone.snapshot)
-        return None if call is None else self._phone.call(call.id)
+        return self._phone.find(selectors.incoming_call(self._phone.snapshot))
 
     # --- the connection ---------------------------------------------------------------------------------------------
 

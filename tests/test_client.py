@@ -378,6 +378,16 @@ async def test_a_handler_that_raises_hurts_nobody(bench: Bench, caplog: pytest.L
     assert "broken handler" in caplog.text
 
 
+async def test_a_handler_that_asks_a_cancelled_future_hurts_nobody(bench: Bench) -> None:
+    heard: list[Any] = []
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    bench.client.on("stateChanged", lambda _: future.result())
+    bench.client.on("stateChanged", heard.append)
+    await bench.connected()
+    assert heard == ["connecting", "connected", "registered"]
+
+
 async def test_a_handler_may_be_async(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     heard: list[str] = []
 

@@ -1,6 +1,7 @@
 """Several calls at once, calls from inside handlers, and from other threads."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -225,3 +226,29 @@ async def test_snapshots_of_a_call_are_consistent_with_the_client(bench: Bench) 
     await bench.finish(call.hold())
     call.hangup()
     assert glitches == []
+
+
+async def test_reads_from_another_thread_while_calls_end(bench: Bench) -> None:
+    errors: list[BaseException] = []
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            try:
+                calls = list(bench.client.calls.values())
+                assert all(call.state for call in [*calls, bench.client.current_call] if call is not None)
+            except BaseException as error:
+                errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(300):
+            bench.client.call("bob").hangup()
+    finally:
+        over.set()
+        reader.join()
+        sys.setswitchinterval(interval)
+    assert errors == []

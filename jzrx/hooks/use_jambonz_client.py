@@ -11,7 +11,7 @@ from jzrx.client import JambonzClient
 from jzrx.errors import JambonzError
 from jzrx.options import JambonzClientOptions, resolve_options
 from jzrx.phone.line import Parts
-from jzrx.store import StateCell, StateObservable, StateView
+from jzrx.store import StateCell, StateObservable, StateView, constant
 from jzrx.types import ClientState
 
 __all__ = ["UseJambonzClient", "UseJambonzClientSnapshot", "use_jambonz_client"]
@@ -26,9 +26,6 @@ class UseJambonzClientSnapshot:
     is_registered: bool = False
     is_connecting: bool = False
     error: str | None = None
-
-
-_NO_CLIENT: StateObservable[UseJambonzClientSnapshot] = StateCell(UseJambonzClientSnapshot())
 
 
 class UseJambonzClient:
@@ -96,7 +93,7 @@ class UseJambonzClient:
 
 def _state_of(client: JambonzClient | None) -> StateObservable[UseJambonzClientSnapshot]:
     if client is None:
-        return _NO_CLIENT
+        return constant(UseJambonzClientSnapshot())
     return client.snapshot.select(
         lambda now: UseJambonzClientSnapshot(
             client=None if now.state in (ClientState.DISCONNECTED, ClientState.ERROR) else client,

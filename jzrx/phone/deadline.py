@@ -5,7 +5,7 @@ from typing import Any
 
 from reactivex.abc import DisposableBase, SchedulerBase
 
-from jzrx.events import CallAnswered, CallReleased, Event, MediaStateChanged
+from jzrx.events import CallAnswered, CallCreated, CallReceived, CallReleased, Event, MediaStateChanged
 from jzrx.types import MediaState
 
 __all__ = ["MEDIA_TIMEOUT", "MediaDeadline"]
@@ -31,7 +31,9 @@ class MediaDeadline:
         match event:
             case CallAnswered(call_id=call_id):
                 self._answered(call_id)
-            case MediaStateChanged(call_id=call_id, media=media):
+            case CallCreated(call_id=call_id) | CallReceived(call_id=call_id):
+                self._media[call_id] = MediaState.NEW
+            case MediaStateChanged(call_id=call_id, media=media) if call_id in self._media:  # else it has ended
                 self._media[call_id] = media
                 if media is MediaState.CONNECTED:
                     self._stop(call_id)

@@ -59,7 +59,9 @@ class Emitter:
         for handler, _ in self._handlers[name]:
             try:
                 result = handler(*payload)
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # asyncio.CancelledError too: it comes from a future that the handler asked
                 _log.exception("a handler of %r of %s raised", name, self._owner)
             else:
                 if inspect.iscoroutine(result):

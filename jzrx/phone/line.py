@@ -123,6 +123,8 @@ class Line:
         self._release = release
         self._abandoned = abandoned
         self._keeper: asyncio.Task[None] | None = None
+        # First of all, so that whoever is told of the end may connect again.
+        self._engine.events.subscribe(self._watch)
         # Signalling, media and this line: every fact arrives here, and goes from here to the store.
         self.events: Observable[Event] = reactivex.merge(self._engine.events, self.media.events, self._own)
         self._deadline = MediaDeadline(self.scheduler, lambda call_id: self._engine.media_failed(call_id, NO_MEDIA))
@@ -154,7 +156,6 @@ class Line:
         wait = after is not None and not after.done
         if wait:  # the state is to be `connecting` at once; the engine says so again when it begins
             self._own.on_next(ConnectStarted(at=self.now, server=self._options.server))
-        self._engine.events.subscribe(self._watch)
         self.events.subscribe(self._deadline.watch)
         self._waiting[_CONNECT] = settled
         self._keeper = self.loop.create_task(self._keep(after if wait else None), name="jzrx-line")
@@ -198,7 +199,9 @@ class Line:
         """Be there as long as the line is, so that a loop that ends cannot forget it."""
         try:
             if after is not None:
-                await after
+                with contextlib.suppress(TimeoutError):  # its loop may stand still
+                    async with asyncio.timeout(_LEAVE_TIMEOUT + _CLOSE_TIMEOUT):
+                        await after
                 if not self.is_leaving:
                     self._begin()
             await self._over.wait()

@@ -196,6 +196,16 @@ class Phone:
                 known = self._calls[call_id] = self._make_call(self, call_id, self.store.select_call(call_id, initial))
             return known
 
+    def calls(self) -> "dict[str, JambonzCall]":
+        """All calls that there are now, by id; from any thread."""
+        with LOCK:  # none of them ends meanwhile
+            return {call_id: self.call(call_id) for call_id in self.snapshot.calls}
+
+    def find(self, call: CallSnapshot | None) -> "JambonzCall | None":
+        """The object of a call that a snapshot has shown, unless the call is over by now; from any thread."""
+        with LOCK:
+            return self.call(call.id) if call is not None and call.id in self.snapshot.calls else None
+
     def remote_headers(self, call_id: str) -> RemoteHeaders:
         """What the other side of a call has sent so far, and will send."""
         return self._headers.setdefault(call_id, RemoteHeaders())

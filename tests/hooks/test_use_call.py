@@ -210,3 +210,18 @@ async def test_dispose_completes_and_forbids_actions(bench: Bench) -> None:
     for action in (hook.hangup, hook.decline_incoming, lambda: hook.make_call("bob")):
         with pytest.raises(JambonzError, match="disposed"):
             action()
+
+
+async def test_what_is_no_client_is_refused(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    phone = UseJambonzClient(bench.options, parts=bench.parts)
+    for wrong in (5, JambonzClient, phone, phone.state):
+        with pytest.raises(TypeError, match="use_call takes a JambonzClient"):
+            use_call(wrong)  # type: ignore[arg-type]
+    clients = BehaviorSubject[Any](bench.client)
+    hook = use_call(clients)
+    call = bench.client.call("bob")
+    with pytest.raises(TypeError, match="use_call takes a JambonzClient"):
+        clients.on_next("bob")
+    clients.on_error(ValueError("gone"))
+    assert "gone" in caplog.text
+    assert hook.call.value is call

@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import jzrx
-from jzrx import JambonzError, create_jambonz_client, use_jambonz_client
+from jzrx import JambonzError, RegistrationError, create_jambonz_client, use_call, use_jambonz_client
+from jzrx.testing import EmbeddedSbc
 from jzrx.testing.fake_media import FakeMedia
 from tests.phone.registrar import registrar, registrar_in_threads
 
@@ -33,6 +35,38 @@ async def test_it_connects_for_real_and_leaves_nothing() -> None:
         if left:
             _, pending = await asyncio.wait(left, timeout=1)
             assert not {task for task in pending if "jzrx" in task.get_name()}
+
+
+async def test_hooks_that_nobody_disposed_keep_no_client_alive() -> None:
+    async with registrar() as url:
+        phone = use_jambonz_client(LOGIN, server=url)
+        use_call(phone.client).snapshot.subscribe(lambda _: None)
+        phone.snapshot.subscribe(lambda _: None)
+        await phone.connect()
+        assert phone.client.value is not None
+        client = weakref.ref(phone.client.value)
+        await phone.disconnect()
+        del phone
+        await asyncio.sleep(0)
+        gc.collect()
+        assert client() is None
+
+
+@pytest.mark.parametrize("event", ["stateChanged", "registrationFailed"])
+async def test_connect_in_the_handler_of_a_failure(event: str) -> None:
+    async with EmbeddedSbc(users={"alice": "secret"}) as sbc:
+        client = create_jambonz_client(LOGIN, server=sbc.url, media=FakeMedia())
+
+        def again(payload: object) -> None:
+            if payload == "error" or isinstance(payload, RegistrationError):
+                client.connect()
+
+        client.on(event, again)
+        sbc.script.reply("REGISTER", 403)
+        with pytest.raises(RegistrationError):
+            await client.connect()
+        await client.snapshot.wait(lambda now: now.is_registered, timeout=5)
+        await client.disconnect()
 
 
 async def test_what_cannot_be_reached_says_what_to_do() -> None:
@@ -104,6 +138,30 @@ def test_a_client_may_go_from_loop_to_loop() -> None:
         asyncio.run(main())
         asyncio.run(main())
     assert expiries == [300, 0, 300, 0]
+
+
+def test_a_loop_that_stands_still_amid_disconnect_does_not_hold_the_next_up() -> None:
+
+    async def leave() -> None:
+        client.disconnect()
+
+    async def connect() -> None:
+        await client.connect()
+
+    async def come_and_go() -> None:
+        async with client:
+            assert client.is_registered
+
+    first = asyncio.new_event_loop()
+    try:
+        with registrar_in_threads() as (url, _):
+            client = create_jambonz_client(LOGIN, server=url, media=FakeMedia())
+            first.run_until_complete(connect())
+            first.run_until_complete(leave())
+            asyncio.run(asyncio.wait_for(come_and_go(), 10))
+            first.run_until_complete(asyncio.sleep(0.1))
+    finally:
+        first.close()
 
 
 def test_in_the_background() -> None:
