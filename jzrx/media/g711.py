@@ -95,9 +95,7 @@ class G711Decoder:
         pcm = bytearray(2 * len(payload))
         pcm[::2] = payload.translate(self._low)
         pcm[1::2] = payload.translate(self._high)
-        sound = bytes(pcm)
-        self._repetition.remember(sound)
-        return sound
+        return self._repetition.remember(bytes(pcm))
 
     def conceal(self) -> bytes:
         """Sound in place of a lost payload."""

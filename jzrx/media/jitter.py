@@ -4,10 +4,13 @@ Rules
 - Packets lie under their extended sequence number until their turn. Playout starts when `depth` of them are there.
 - A hole with later packets behind it is a loss: FEC if the next packet is there (it may carry a copy), else CONCEAL.
 - Nothing there at all is late or lost, nobody knows: CONCEAL without moving on. If it was late, the delay has grown by
-  what it was late, and so does the depth; if it was lost, its concealment has been played already.
+  what it was late, and so does the depth; if it was lost, its concealment has been played already; if its marker says
+  that a talkspurt begins, nothing was late.
 - After PAUSE of those the sender is taken to have paused: SILENCE, and what comes next starts playout anew.
-- A packet that comes after its turn was concealed too early: the depth grows by one, up to `max_depth`. In calm times
-  it shrinks again, and what waits beyond it is left out, a packet at a time.
+- A packet that comes after its turn was concealed too early: the depth grows by one, up to `max_depth`.
+- In calm times the depth shrinks to what the arrivals show to be enough: as many packets as the number of those that
+  wait goes up and down by, and one. What waits beyond the depth all the time is left out, a packet at a time: so a
+  sender whose clock is faster than ours adds no delay, and one whose clock is slower is waited for once in a while.
 - Another source, or a jump in the sequence, counts when two packets in order say so (RFC 3550 appendix A.1).
 No clock: one `pop()` is one packet time.
 """
@@ -28,7 +31,7 @@ MAX_JUMP = 100
 WINDOW = 100
 """Packet times that must all have had a packet too many before one is left out."""
 CALM = 500
-"""Packet times without a late packet before the depth shrinks by one."""
+"""Packet times without a late packet before the depth may shrink by one."""
 
 
 class Kind(Enum):
@@ -74,7 +77,7 @@ class JitterCounters:
 class JitterBuffer:
     """Reorders the packets of one stream and says what to play; see the rules at the top of the file.
 
-    `depth` and `max_depth` count packets. Never raises for what comes from the network.
+    `depth`, to begin with, and `max_depth` count packets. Never raises for what comes from the network.
     """
 
     def __init__(self, depth: int = 3, max_depth: int = 8) -> None:
@@ -126,8 +129,7 @@ class JitterBuffer:
             return self._silence()
         self._calm += 1
         if self._calm >= CALM:
-            self._calm = 0
-            self._depth = max(self._base, self._depth - 1)
+            self._shrink()
         if self._insertions:
             self._insertions -= 1
             return self._conceal()
@@ -151,9 +153,9 @@ class JitterBuffer:
         self._waited = 0
         self._starved = 0  # packet times in a row with nothing to play
         self._insertions = 0  # packet times to conceal to reach a greater depth
-        self._calm = 0
         self._watched = 0
         self._surplus = 2 * self._max
+        self._least, self._most = 2 * self._max, 0  # packets that waited, in calm times
 
     def _suspected(self, packet: RtpPacket) -> None:
         """A packet that does not go on from the last ones; with a second one it is the new stream."""
@@ -203,7 +205,10 @@ class JitterBuffer:
             self._starved -= 1
             self._lose()
         if self._starved:
-            self._deepen(self._starved)
+            # RFC 3551 section 4.1: the marker is set on the first packet after a silence period during which packets
+            # were not transmitted contiguously.
+            if not self._slots[self._next].marker:
+                self._deepen(self._starved)
             self._starved = 0
         packet = self._slots.pop(self._next, None)
         if packet is None:
@@ -227,12 +232,22 @@ class JitterBuffer:
 
     def _deepen(self, packets: int) -> None:
         self._depth = min(self._max, self._depth + packets)
+        self._forget_calm()
+
+    def _shrink(self) -> None:
+        if self._most - self._least + 1 < self._depth:
+            self._depth -= 1
+        self._forget_calm()
+
+    def _forget_calm(self) -> None:
         self._calm = 0
+        self._least, self._most = 2 * self._max, 0
 
     def _watch(self) -> None:
         """Leave a packet out when for a whole window one more was there than the depth asks for."""
-        waiting = self._newest - self._next + 1
-        self._surplus = min(self._surplus, waiting - self._depth + 1)
+        waiting = self._newest - self._next + 2  # with the one that was just taken
+        self._least, self._most = min(self._least, waiting), max(self._most, waiting)
+        self._surplus = min(self._surplus, waiting - self._depth)
         self._watched += 1
         if self._watched >= WINDOW:
             if self._surplus > 0:

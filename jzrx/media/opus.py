@@ -203,8 +203,7 @@ class PyavOpusDecoder:
         if not sound:
             self.errors += 1
             return self.conceal()
-        self._repetition.remember(sound)
-        return sound
+        return self._repetition.remember(sound)
 
     def conceal(self) -> bytes:
         """Sound in place of a lost payload."""

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from math import ceil
 
 from jzrx.media.codecs import Decoder, make_decoder
+from jzrx.media.comfort import PAYLOAD_TYPE as COMFORT_NOISE
+from jzrx.media.comfort import ComfortNoise
 from jzrx.media.jitter import Decision, JitterBuffer, Kind
 from jzrx.media.resample import Resampler
 from jzrx.media.rtp import RtpPacket, sequence_delta
@@ -19,10 +21,11 @@ class Playout:
     """A jitter buffer, the decoders behind it and a resampler to `rate` (Hz); packets of any duration.
 
     Call `read()` each 20 ms, or `skip()` when nobody listens, which decodes nothing. `depth` is what playout waits for
-    at first, in ms. Pure but for the codecs: no clock, no thread.
+    at first, in ms. While the sender pauses, as its packets said, comfort noise is heard, which is nothing lost.
+    Pure but for the codecs: no clock, no thread.
     """
 
-    def __init__(self, codecs: Iterable[Codec], *, rate: int = 48000, depth: float = 60) -> None:
+    def __init__(self, codecs: Iterable[Codec], *, rate: int = 48000, depth: float = 40) -> None:
         self.rate = rate
         self.jitter = JitterBuffer()
         self.errors = 0
@@ -36,6 +39,9 @@ class Playout:
         self._sound = bytearray()  # decoded, not yet read
         self._mended = False  # whether the end of it was made up
         self._skipped = 0.0  # ms
+        self._comfort: ComfortNoise | None = None  # while the sender pauses, after a packet of RFC 3389
+        self._discontinuous = False  # an Opus sender that transmits nothing in its pauses (RFC 7587 section 3.1.3)
+        self._played: RtpPacket | None = None
         self._last: RtpPacket | None = None
         self._step = 0  # between the last two packets' timestamps
         self._duration = 0.0
@@ -84,23 +90,51 @@ class Playout:
         self.jitter.reset()
         self._sound.clear()
         self._last = None
+        self._comfort, self._discontinuous, self._played = None, False, None
 
     def _render(self, decision: Decision) -> tuple[bytes, bool]:
         """The sound of one packet time, at `rate`, and whether it is made up."""
         packet = decision.packet
         match decision.kind:
-            case Kind.PLAY if packet is not None and (decoder := self._decoder_of(packet)):
-                errors = decoder.errors
-                sound = decoder.decode(packet.payload)
-                self.errors += decoder.errors - errors
-                return self._resample(sound), decoder.errors > errors
+            case Kind.PLAY if packet is not None:
+                return self._play(packet)
             case Kind.FEC if self._decoder and packet is not None and packet.payload_type == self._payload_type:
                 return self._resample(self._decoder.decode_fec(packet.payload)), True
+            case _ if self._comfort:
+                return self._comfort.read(self._size), False
+            case Kind.SILENCE if self._discontinuous and self._decoder:
+                return self._resample(self._decoder.conceal()), False
             case Kind.CONCEAL | Kind.FEC if self._decoder:
                 return self._resample(self._decoder.conceal()), True
             case _:
-                # A pause, or a packet without sound for us: comfort noise (RFC 3389), an unknown payload type.
-                return bytes(int(self._duration * self.rate / 1000) * 2), decision.kind is not Kind.PLAY
+                return bytes(self._size), True
+
+    def _play(self, packet: RtpPacket) -> tuple[bytes, bool]:
+        self._comfort = None
+        if decoder := self._decoder_of(packet):
+            self._discontinuous |= self._is_after_pause(packet)
+            errors = decoder.errors
+            sound = decoder.decode(packet.payload)
+            self.errors += decoder.errors - errors
+            return self._resample(sound), decoder.errors > errors
+        if packet.payload_type == COMFORT_NOISE:
+            self._comfort = ComfortNoise(packet.payload, self.rate)
+            return self._comfort.read(self._size), False
+        return bytes(self._size), False  # nothing for us
+
+    def _is_after_pause(self, packet: RtpPacket) -> bool:
+        """Whether nothing was transmitted for a while before this packet, as an Opus sender may in its pauses."""
+        last, self._played = self._played, packet
+        codec = self._codecs[packet.payload_type]
+        if last is None or codec.name.upper() != "OPUS" or packet.ssrc != last.ssrc:
+            return False
+        passed = 1000 * (packet.timestamp - last.timestamp & 0xFFFFFFFF) / codec.clock_rate
+        return sequence_delta(packet.sequence, last.sequence) == 1 and passed > 2 * self._duration
+
+    @property
+    def _size(self) -> int:
+        """Bytes of one packet time."""
+        return int(self._duration * self.rate / 1000) * 2
 
     def _decoder_of(self, packet: RtpPacket) -> Decoder | None:
         if packet.payload_type != self._payload_type:

@@ -1,6 +1,7 @@
 """The jitter buffer: one decision a tick, in order, whatever order, loss, repetition or new stream comes."""
 
 import random
+from collections.abc import Set
 
 import pytest
 from hypothesis import given
@@ -35,7 +36,7 @@ class Line:
                 self.heard.append(int(decision.packet.payload))
         return self
 
-    def stream(self, start: int, stop: int, lost: set[int] = frozenset(), ssrc: int = 1) -> None:
+    def stream(self, start: int, stop: int, lost: Set[int] = frozenset(), ssrc: int = 1) -> None:
         for number in range(start, stop):
             if number not in lost:
                 self.push(number, ssrc=ssrc)
@@ -133,6 +134,60 @@ def test_a_late_packet_makes_the_buffer_deeper_and_calm_makes_it_shallower():
     assert line.buffer.counters.dropped == 1
 
 
+def test_an_even_stream_needs_no_more_than_one_packet():
+    line = Line(3)
+    line.stream(0, 3 * CALM + 3 * WINDOW)
+    assert line.buffer.depth == 1
+    assert line.buffer.waiting == 0
+    assert line.took(Kind.CONCEAL) == 0
+    line.stream(3 * CALM + 3 * WINDOW, 3 * CALM + 6 * WINDOW, lost={n * 40 for n in range(100)})
+    assert line.buffer.waiting == 0  # and a loss adds no delay
+
+
+def test_losses_keep_two_packets_for_the_copy_in_the_second():
+    chance = random.Random(3)
+    lost = {n for n in range(10, 6 * CALM) if chance.random() < 0.02}
+    line = Line(3)
+    line.stream(0, 6 * CALM, lost)
+    assert line.buffer.depth == 2
+    copies = line.took(Kind.FEC)
+    line.stream(6 * CALM, 7 * CALM, {6 * CALM + 100, 6 * CALM + 200})
+    assert line.took(Kind.FEC) == copies + 2
+
+
+@pytest.mark.parametrize("jitter", [1, 2, 4])
+def test_the_depth_follows_the_jitter_and_stays_there(jitter: int):
+    """Packets late by up to so many packet times: after a while none is too late for its turn, minute after minute."""
+    chance = random.Random(5)
+    line = Line(2)
+    due: dict[int, list[int]] = {}
+    minute = 3000
+    waited: list[int] = []
+    late: list[int] = []
+    for tick in range(4 * minute):
+        due.setdefault(tick + chance.randint(0, jitter), []).append(tick)
+        line.push(*due.pop(tick, ()))
+        line.tick()
+        if tick % minute == minute - 1:
+            waited.append(tick - line.heard[-1])
+            late.append(line.buffer.counters.late)
+    assert late[3] - late[0] <= 3
+    assert max(waited) <= jitter + 1
+    assert line.took(Kind.CONCEAL) <= jitter + 8
+
+
+def test_a_pause_of_the_sender_is_no_lateness():
+    """Discontinuous transmission: the sequence goes on, the marker says that a talkspurt begins."""
+    line = Line(2)
+    line.stream(0, 20)
+    line.tick(4)
+    line.buffer.push(packet(20)._replace(marker=True))
+    line.tick()
+    line.stream(21, 40)
+    assert line.buffer.depth == 2
+    assert line.heard == list(range(line.heard[-1] + 1))
+
+
 def test_the_depth_has_an_end():
     line = Line(3, 8)
     line.stream(0, 50)
@@ -195,7 +250,7 @@ def test_a_burst_after_a_blackout_does_not_become_delay():
     line.stream(70, 200)
     assert line.heard[-1] >= 199 - 16
     line.stream(200, 200 + 20 * WINDOW)
-    assert line.heard[-1] == 200 + 20 * WINDOW - 3
+    assert line.heard[-1] >= 200 + 20 * WINDOW - 3
 
 
 @pytest.mark.parametrize("jump", [MAX_JUMP + 5, 5000, 30000, -5000])
