@@ -30,6 +30,7 @@ from jzrx.types import (
     CallState,
     ClientState,
     MediaState,
+    SipInfo,
     SipMessage,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "Reconnect",
     "RegistrationError",
     "RemoteHeaders",
+    "SipInfo",
     "SipMessage",
     "StateObservable",
     "StoreView",

@@ -14,6 +14,7 @@ __all__ = [
     "Headers",
     "MediaState",
     "Originator",
+    "SipInfo",
     "SipMessage",
 ]
 
@@ -111,3 +112,16 @@ class SipMessage:
     from_: str
     body: str
     content_type: str = field(default="text/plain")
+
+
+@frozen
+class SipInfo:
+    """What arrived by SIP INFO in a call (RFC 6086); the payload of `info`, which is ours beyond the documented API."""
+
+    content_type: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text (UTF-8; what is none becomes U+FFFD)."""
+        return self.body.decode("utf-8", "replace")

@@ -117,7 +117,11 @@ def told(call: JambonzCall) -> list[Any]:
     heard: list[Any] = []
     for name in ("accepted", "progress", "transferred"):
         call.on(name, lambda name=name: heard.append(name))
-    for name in ("ended", "failed", "stateChanged", "hold", "mute", "dtmf", "remoteHold", "qualityStats", "transferFailed"):
+    with_payload = (
+        *("ended", "failed", "stateChanged", "hold", "mute", "dtmf", "info", "remoteHold", "qualityStats"),
+        "transferFailed",
+    )
+    for name in with_payload:
         call.on(name, lambda payload, name=name: heard.append((name, payload)))
     return heard
 

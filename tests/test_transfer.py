@@ -42,7 +42,8 @@ async def test_a_blind_transfer_that_succeeds(bench: Bench) -> None:
     (refer,) = bench.sent("REFER")
     assert refer.headers.get("Refer-To") == "<sip:+15550100@example.com>"
     assert refer.headers.get("X-Why") == "lunch"
-    assert not transfer.done and heard == []
+    assert not transfer.done
+    assert heard == []
     notify(bench, bench.sent("INVITE")[0], "SIP/2.0 200 OK")
     await bench.pass_time(0.1)
     await bench.finish(transfer)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jzrx import commands, targets
 from jzrx.action import Action, Deferred
+from jzrx.checks import is_media_type
 from jzrx.errors import CallError, JambonzError
 from jzrx.events import CallCreated, CallEnded, CallReleased, MuteChanged
 from jzrx.headers import checked_headers
@@ -263,6 +264,17 @@ class CallControl:
             raise CallError("send_dtmf(): this call has no telephone-event (RFC 4733); use method='info', or none")
         command = commands.SendDtmfInfo(call_id=call.id, tones=tones.upper(), duration_ms=duration_ms, gap_ms=gap_ms)
         return self._phone.ask("send_dtmf", command, call_id=call.id)
+
+    def send_info(
+        self, call: CallSnapshot, action: str, body: bytes, content_type: str, headers: Mapping[str, str] | None
+    ) -> Action[None]:
+        """Send an INFO of the user's."""
+        if not is_media_type(content_type):
+            raise ValueError(f"content_type must be a media type, such as application/json, not {content_type!r}")
+        checked = checked_headers(headers or {})
+        _check_answered(call, action)
+        command = commands.SendInfo(call_id=call.id, content_type=content_type, body=body, headers=checked)
+        return self._phone.ask(action, command, call_id=call.id)
 
     def _config(self, options: AnswerOptions) -> MediaConfig:
         ours = self._phone.options

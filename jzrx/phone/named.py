@@ -26,6 +26,7 @@ from jzrx.events import (
     FlowLost,
     FlowOpened,
     HoldChanged,
+    InfoReceived,
     MessageReceived,
     MuteChanged,
     Registered,
@@ -37,7 +38,7 @@ from jzrx.events import (
     Unregistered,
 )
 from jzrx.store.snapshots import CallSnapshot, ClientSnapshot
-from jzrx.types import CallState, SipMessage
+from jzrx.types import CallState, SipInfo, SipMessage
 
 __all__ = ["CALL_EVENTS", "CLIENT_EVENTS", "Named", "named"]
 
@@ -49,7 +50,7 @@ CLIENT_EVENTS = (
 
 CALL_EVENTS = (
     *("accepted", "progress", "ended", "failed", "stateChanged", "hold", "mute", "dtmf", "remoteHold"),
-    *("transferred", "transferFailed", "qualityStats"),
+    *("transferred", "transferFailed", "qualityStats", "info"),
 )
 """The names that `call.on` knows."""
 
@@ -118,6 +119,8 @@ def _named_of_call(event: CallEvent, before: CallSnapshot, after: CallSnapshot |
             yield Named("mute", (muted,), call_id)
         case DtmfReceived(tone=tone):
             yield Named("dtmf", (tone,), call_id)
+        case InfoReceived(content_type=content_type, body=body):
+            yield Named("info", (SipInfo(content_type, body),), call_id)
         case StatsSampled(stats=stats):
             yield Named("qualityStats", (stats,), call_id)
         case Transferred():

@@ -1,0 +1,80 @@
+"""INFO in a call, out and in, and the noise isolation that is built on it."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jzrx import CallError, SipInfo
+from jzrx.testing.peer import in_dialog
+from tests.bench import Bench, inbound, outbound, told
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    await bench.connected()
+    yield bench
+    await bench.close()
+
+
+async def test_info_goes_out(bench: Bench) -> None:
+    call = await outbound(bench)
+    bench.peer.answers["INFO"] = 200
+    await bench.finish(call.send_info('{"a": "ü"}', headers={"X-A": "b"}))
+    (info,) = bench.sent("INFO")
+    assert (info.content_type, info.headers.get("X-A")) == ("application/json", "b")
+    assert json.loads(info.body) == {"a": "ü"}
+
+
+@pytest.mark.parametrize(("answer", "code"), [(415, 415), ((), 408)])
+async def test_a_refused_or_unanswered_info_fails_and_the_call_lives(
+    bench: Bench, answer: int | tuple[int, ...], code: int
+) -> None:
+    call = await outbound(bench)
+    bench.peer.answers["INFO"] = answer
+    with pytest.raises(CallError) as failure:
+        await bench.finish(call.send_info(b"x", "text/plain"))
+    assert failure.value.code == code
+    assert call.state == "connected"
+
+
+async def test_info_comes_in(bench: Bench) -> None:
+    call = await outbound(bench)
+    heard = told(call)
+    invite = bench.sent("INVITE")[0]
+    bench.peer.say(in_dialog("INFO", invite, body=b"\xc3\xbc", content_type="text/plain"))
+    await bench.pass_time(0.1)
+    assert heard == [("info", SipInfo("text/plain", b"\xc3\xbc"))]
+    assert heard[0][1].text == "ü"
+
+
+async def test_noise_isolation(bench: Bench) -> None:
+    """The bodies that the JavaScript SDK sends."""
+    call = await outbound(bench)
+    bench.peer.answers["INFO"] = 200
+    await bench.finish(call.enable_noise_isolation("krisp", level=80))
+    await bench.finish(call.disable_noise_isolation())
+    assert [info.content_type for info in bench.sent("INFO")] == ["application/x-jambonz+json"] * 2
+    assert [json.loads(info.body) for info in bench.sent("INFO")] == [
+        {
+            "command": "noiseIsolation:status",
+            "data": {"noise_isolation_status": "enable", "vendor": "krisp", "level": 80},
+        },
+        {"command": "noiseIsolation:status", "data": {"noise_isolation_status": "disable"}},
+    ]
+
+
+async def test_misuse(bench: Bench) -> None:
+    ringing = await inbound(bench)
+    with pytest.raises(CallError, match="not answered yet"):
+        ringing.send_info("x")
+    call = await outbound(bench)
+    with pytest.raises(ValueError, match="media type"):
+        call.send_info("x", "json")
+    with pytest.raises(ValueError, match="X-A"):
+        call.send_info("x", headers={"X-A": "a\r\nb"})
+    for level in (-1, 101, True, "high"):
+        with pytest.raises(ValueError, match="level"):
+            call.enable_noise_isolation(level=level)  # type: ignore[arg-type]
+    assert not bench.sent("INFO")
