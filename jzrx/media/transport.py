@@ -80,11 +80,15 @@ class _Ice(Connection):
         # Shielded: cancelled within, aioice would forget the sockets that it has opened by then. It takes no time, as
         # aioice itself is told of no servers.
         self._hosts = asyncio.ensure_future(super().get_component_candidates(component, addresses))
-        candidates = await asyncio.shield(self._hosts)
-        found = await self._ask_servers()
+        candidates = await asyncio.shield(self._hosts) + await self._ask_servers()
         for protocol in self._protocols:
             _intercept(protocol)
-        return candidates + found
+        # "If there are multiple candidates for a particular component for a particular data stream that have the same
+        # type, the local preference MUST be unique for each one." (RFC 8445 section 5.1.2.1) aioice gives all the same.
+        for kind in ("host", "srflx", "relay"):
+            for index, candidate in enumerate(each for each in candidates if each.type == kind):
+                candidate.priority = candidate_priority(component, kind, 65535 - index)
+        return candidates
 
     async def _ask_servers(self) -> list[Candidate]:
         """The candidates that the STUN and TURN servers gave us in time."""
@@ -284,7 +288,14 @@ class IceDtls:
     @property
     def default_address(self) -> tuple[str, int] | None:
         """For `c=` and `m=`: the candidate most likely to be reached without ICE (RFC 8839 section 4.2.1.2)."""
-        candidate = self._ice.get_default_candidate(1)
+
+        def rank(candidate: Candidate) -> tuple[int, bool, int]:
+            # A relayed one can be reached from most places, then a server-reflexive one; of several IPv4, which every
+            # server has.
+            kind = ("relay", "srflx", "host").index(candidate.type)
+            return kind, ip_address(candidate.host).version == 6, -candidate.priority
+
+        candidate = min(self._ice.local_candidates, key=rank, default=None)
         return (candidate.host, candidate.port) if candidate is not None else None
 
     @property

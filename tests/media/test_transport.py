@@ -189,6 +189,19 @@ async def test_offers_loopback_only_if_asked() -> None:
         await public.close()
 
 
+async def test_each_candidate_has_a_priority_of_its_own() -> None:
+    """rtpengine warns of pairs of the same priority that "ICE will likely fail", and it does now and then."""
+    end = End()
+    async with gathered(end):
+        priorities = [candidate.split()[3] for candidate in end.way.candidates]
+        assert len(priorities) > 1
+        assert len(set(priorities)) == len(priorities)
+        assert end.way.default_address is not None
+        host, port = end.way.default_address
+        assert host == "127.0.0.1"
+        assert any(f" {host} {port} typ host" in candidate for candidate in end.way.candidates)
+
+
 @pytest.mark.parametrize("uri", ["stun:HOST:9", "turn:HOST:9?transport=udp", "turn:HOST:9?transport=tcp"])
 async def test_a_dead_server_costs_half_a_second(uri: str) -> None:
     end = End(stun_uri=uri.replace("HOST", own_address() or "127.0.0.1"))
