@@ -3,15 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol, cast
 
 import pytest
 import pytest_asyncio
 
-from .kamailio import Kamailio, KamailioOptions, executable
-from .proxy import FaultProxy
+from tests.media.conftest import party as party
 
-MISSING = "Kamailio is not installed; run tests/interop/install.sh as root"
+from .kamailio import Kamailio, KamailioOptions
+from .program import Program, executable
+from .proxy import FaultProxy
+from .rtpengine import Rtpengine
+
+MISSING = "not installed, run tests/interop/install.sh as root"
 
 ServerFor = Callable[[KamailioOptions], Awaitable[Kamailio]]
 
@@ -22,7 +27,23 @@ class FaultProxyFor(Protocol):
     async def __call__(self, target: str, host: str | None = None) -> FaultProxy: ...
 
 
+ProgramFor = Callable[[str], Program]
+
 _skipped = pytest.StashKey[int]()
+_programs = pytest.StashKey[list[Program]]()
+
+
+def need(request: pytest.FixtureRequest, *names: str) -> None:
+    """Skip the test if one of these programs is missing; tests/conftest.py makes that a failure in CI."""
+    if missing := [name for name in names if executable(name) is None]:
+        request.config.stash[_skipped] = request.config.stash.get(_skipped, 0) + 1
+        pytest.skip(f"{', '.join(missing)}: {MISSING}")
+
+
+def show(request: pytest.FixtureRequest, program: Program) -> None:
+    """If the test fails its report shows what the program printed from now on."""
+    program.mark()
+    cast(pytest.Item, request.node).stash.setdefault(_programs, []).append(program)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if count := config.stash.get(_skipped, 0):
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{count} tests did not run: {MISSING}", red=True)
+        terminalreporter.line(f"{count} tests did not run: their programs are {MISSING}", red=True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,8 +65,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         traffic = (
             f"{m.time:.3f} {m.direction} {m.protocol} {m.source} -> {m.destination}\n{m.text}" for m in server.dumped()
         )
-        report.sections.append(("Kamailio log", server.log()))
         report.sections.append(("SIP at Kamailio", "\n".join(traffic)))
+    if report.failed and report.when == "call":
+        report.sections += [(f"{program.name} log", program.log()) for program in item.stash.get(_programs, [])]
     return report
 
 
@@ -68,14 +90,45 @@ def kamailio_for(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFor
 @pytest_asyncio.fixture
 async def kamailio(request: pytest.FixtureRequest, kamailio_for: ServerFor) -> Kamailio:
     """A running Kamailio, as new; `@pytest.mark.kamailio(algorithm="SHA-256", ...)` chooses its options."""
-    if executable() is None:
-        request.config.stash[_skipped] = request.config.stash.get(_skipped, 0) + 1
-        pytest.skip(MISSING)
+    need(request, "kamailio")
     node = cast(pytest.Item, request.node)
     marker = node.get_closest_marker("kamailio")
     server = await kamailio_for(KamailioOptions(**(marker.kwargs if marker else {})))
     await server.reset()
+    show(request, server.program)
     return server
+
+
+@pytest.fixture(scope="session")
+def the_rtpengine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rtpengine]:
+    server = Rtpengine(tmp_path_factory.mktemp("rtpengine"))
+    yield server
+    asyncio.run(server.program.stop())
+
+
+@pytest_asyncio.fixture
+async def rtpengine(request: pytest.FixtureRequest, the_rtpengine: Rtpengine) -> Rtpengine:
+    """A running rtpengine, shared by the session."""
+    need(request, "rtpengine")
+    await the_rtpengine.start()
+    show(request, the_rtpengine.program)
+    return the_rtpengine
+
+
+@pytest_asyncio.fixture
+async def program_for(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ProgramFor]:
+    """Makes programs that live for one test, to be started in its directory: `program_for("sipp")`."""
+    made: list[Program] = []
+
+    def make(name: str) -> Program:
+        need(request, name)
+        made.append(Program(tmp_path, name))
+        show(request, made[-1])
+        return made[-1]
+
+    yield make
+    for program in made:
+        await program.stop()
 
 
 @pytest_asyncio.fixture

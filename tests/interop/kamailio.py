@@ -5,14 +5,11 @@ The program and its routing are in kamailio.cfg. All state is in its memory, all
 
 import asyncio
 import json
-import os
 import random
 import re
-import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,16 +18,11 @@ from typing import Any, Final, Literal
 from attrs import frozen
 
 from .ca import LOOPBACK, CertificateAuthority
+from .program import PATIENCE, Program, executable, free_ports
 from .sipdump import DumpedMessage, SipDump
-
-PATIENCE: Final = 10.0
-"""Seconds within which the server must have done what a test waits for."""
 
 _TEMPLATE: Final = Path(__file__).with_name("kamailio.cfg")
 _POLL: Final = 0.01
-
-# Below the ephemeral range (32768 and up), so that no outgoing connection takes a port while the server is down.
-_PORTS: Final = range(20000, 32000)
 
 
 @frozen
@@ -64,14 +56,12 @@ class Kamailio:
         self._directory = directory
         self._authority = CertificateAuthority(directory / "trusted", "jzrx-test-ca")
         self._stranger = CertificateAuthority(directory / "untrusted", "unknown-ca")
-        self._ws, self._wss, self._untrusted, self._rpc = _free_ports(socket.SOCK_STREAM, 4)
-        (self._udp,) = _free_ports(socket.SOCK_DGRAM, 1)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._ws, self._wss, self._untrusted, self._rpc = free_ports(socket.SOCK_STREAM, 4)
+        (self._udp,) = free_ports(socket.SOCK_DGRAM, 1)
+        self.program = Program(directory, "kamailio")
         self._starts = 0
         self._dump = SipDump(directory / "sip")
         self._dump_mark = 0
-        self._log_file = directory / "kamailio.log"
-        self._log_mark = 0
 
     # ------------------------------------------------------------------------------------------------------ addresses
 
@@ -124,29 +114,22 @@ class Kamailio:
     @property
     def running(self) -> bool:
         """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
+        return self.program.running
 
     async def start(self) -> None:
         """Starts the process and returns when it answers; on the same ports each time. Does nothing while it runs."""
         if self.running:
             return
-        program = executable()
-        if program is None:
+        path = executable("kamailio")
+        if path is None:
             raise RuntimeError("Kamailio is not installed: run tests/interop/install.sh")
         self._starts += 1
         config = self._write_config()
         defines = ["-A", "JAMBONZ_AUTH"] if self.options.challenge == "jambonz" else []
         defines += ["-A", "BOTH_ALGORITHMS"] if self.options.algorithm == "both" else []
-        with self._log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                # -DD: stay in the foreground, with workers; -E: log to stderr; -m, -M: MB of shared and private memory
-                [program, "-DD", "-E", "-f", config, "-Y", self._directory, "-m", "64", "-M", "8", *defines],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._directory,
-                start_new_session=True,
-            )
+        # -DD: stay in the foreground, with workers; -E: log to stderr; -m, -M: MB of shared and private memory
+        switches = ["-DD", "-E", "-f", config, "-Y", self._directory, "-m", "64", "-M", "8", *defines]
+        self.program.start([path, *switches])
         await self._until(self._answers, "answer JSON-RPC")
 
     async def stop(self) -> None:
@@ -173,24 +156,15 @@ class Kamailio:
         for user in await self._contacts():
             await self.rpc("ul.rm", "location", user)
         self._dump_mark += len(await self.messages())
-        self._log_mark = self._log_file.stat().st_size
+        self.program.mark()
 
     async def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            # The process leads its own session (see start), so its group is its workers and nobody else.
-            os.killpg(process.pid, number)
+        await self.program.end(number)
 
-        async def gone() -> bool:
-            return process.poll() is not None and not await self._listens()
+        async def silent() -> bool:
+            return not await self._listens()
 
-        try:
-            await self._until(gone, "end")
-        except TimeoutError:
-            os.killpg(process.pid, signal.SIGKILL)
-            await self._until(gone, "die")
+        await self._until(silent, "leave its ports")
 
     def _write_config(self) -> Path:
         dump = self._directory / "sip" / f"{self._starts:03}"
@@ -311,9 +285,7 @@ class Kamailio:
 
     def log(self) -> str:
         """What the server logged since `reset`."""
-        with self._log_file.open("rb") as file:
-            file.seek(self._log_mark)
-            return file.read().decode("utf-8", "replace")
+        return self.program.log()
 
     async def messages(self, method: str | None = None, status: int | None = None) -> tuple[DumpedMessage, ...]:
         """Every SIP message since `reset` until now, oldest first; a `method` alone selects requests and responses."""
@@ -347,26 +319,6 @@ class Kamailio:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Kamailio did not {what} within {PATIENCE:g} s:\n{self.log()}")
             await asyncio.sleep(_POLL)
-
-
-def executable() -> str | None:
-    """The path of the program, None when it is not installed."""
-    return shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def _free_ports(kind: socket.SocketKind, count: int) -> list[int]:
-    """Ports of loopback that can be bound now, all different."""
-    free: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        with socket.socket(socket.AF_INET, kind) as candidate:
-            try:
-                candidate.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        free.append(port)
-        if len(free) == count:
-            return free
-    raise RuntimeError(f"no free port in {_PORTS}")
 
 
 def _port(uri: str) -> int:

@@ -11,7 +11,8 @@ from websockets.typing import Subprotocol
 
 from . import impostors
 from .conftest import FaultProxyFor
-from .kamailio import PATIENCE, Kamailio
+from .kamailio import Kamailio
+from .program import PATIENCE
 from .rawphone import RawMessage, RawPhone, raw_phone
 
 SIP = [Subprotocol("sip")]
