@@ -1,21 +1,76 @@
-"""The example of the README is short and runs as pasted."""
+"""The examples of the README run as pasted, but for the address of the server and the number that is called."""
 
+import asyncio
+import pkgutil
 import re
 import subprocess
 import sys
+import wave
 from pathlib import Path
+from typing import Any
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+import pytest
+
+import jzrx
+from jzrx.testing import EmbeddedSbc
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+FIRST, REAL_SERVER, NO_LOOP, TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def run(code: str, folder: Path) -> list[str]:
+    """The lines that it prints; it must print no error."""
+    (folder / "example.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=folder, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
 
 
 def test_example_has_at_most_15_lines() -> None:
-    assert len(EXAMPLE.splitlines()) <= 15
+    assert len(FIRST.splitlines()) <= 15
 
 
 def test_example_runs_as_pasted(tmp_path: Path) -> None:
-    (tmp_path / "example.py").write_text(EXAMPLE)
-    done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stderr) == (0, "")
-    states = [line.removeprefix("alice: ") for line in done.stdout.splitlines()]
+    states = [line.removeprefix("alice: ") for line in run(FIRST, tmp_path)]
     assert [state for state in states if state != "None"] == ["idle", "connecting", "ringing", "connected", "ended"]
+
+
+async def run_towards_the_sbc(code: str, folder: Path) -> list[str]:
+    async with EmbeddedSbc({"alice": "secret"}) as sbc:
+        for there, here in (
+            ("wss://sbc.example.com:8443", sbc.url),
+            ("acme.sip.example.com", sbc.realm),
+            ("+15551230123", "echo"),
+        ):
+            assert there in code
+            code = code.replace(there, here)
+        return await asyncio.to_thread(run, code, folder)
+
+
+async def test_the_call_of_a_real_server(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "hello.wav"), "wb") as hello:
+        hello.setparams((1, 2, 16000, 0, "NONE", ""))
+        hello.writeframes(bytes(16000))
+    (ended,) = await run_towards_the_sbc(REAL_SERVER, tmp_path)
+    assert "Normal call clearing" in ended
+    assert float(ended.split()[-2]) >= 0.4
+
+
+async def test_a_call_without_an_event_loop(tmp_path: Path) -> None:
+    assert await run_towards_the_sbc(NO_LOOP, tmp_path) == ["connected"]
+
+
+async def test_the_test_of_the_readme_passes() -> None:
+    names: dict[str, Any] = {}
+    exec(TEST, names)
+    await names["test_a_full_server_says_so"]()
+
+
+@pytest.mark.parametrize(
+    "room", sorted(module.name for module in pkgutil.iter_modules(jzrx.__path__) if module.name != "__main__")
+)
+def test_the_map_of_the_house_shows_every_room(room: str) -> None:
+    house = README.partition("## The house")[2]
+    assert re.search(rf"`{room}/?`", house), f"say in README.md what jzrx/{room} is"
