@@ -115,7 +115,7 @@ class JambonzCall:
 
     # --- beginning and end ------------------------------------------------------------------------------------------
 
-    def answer(self, options: AnswerOptions | Mapping[str, Any] | None = None, /, **fields: Any) -> Action[None]:
+    def answer(self, options: AnswerOptions | Mapping[str, Any] | None = None, **fields: Any) -> Action[None]:
         """Answer an incoming call. Done when the other side has acknowledged; CallError if the call ended before.
 
         The options are those of `AnswerOptions`.

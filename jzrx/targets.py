@@ -10,7 +10,7 @@ from jzrx.headers import is_encodable
 from jzrx.sip.params import Params
 from jzrx.sip.uri import Uri
 
-__all__ = ["Verb", "application", "call", "conference", "queue", "user"]
+__all__ = ["Verb", "application", "call", "conference", "queue", "sid", "user"]
 
 Verb = Callable[[str, str], str]
 """A target and the realm, to the SIP URI."""
@@ -62,6 +62,11 @@ def application(sid: str, realm: str) -> str:
     return _at_realm(f"app-{_local(sid, realm)}", realm)
 
 
+def sid(target: str, realm: str) -> str:
+    """The SID alone of what `application` calls."""
+    return _local(target, realm)
+
+
 def _checked(target: str) -> str:
     if not isinstance(target, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"a target must be a str, such as '+15551230123' or 'bob', not {target!r}")
@@ -92,7 +97,10 @@ def _at_host(name: str, host: str, target: str) -> str:
 
 
 def _parsed(target: str) -> Uri:
-    uri = Uri.parse(target)
+    try:
+        uri = Uri.parse(target)
+    except ValueError as error:
+        raise ValueError(f"cannot call {target!r}: {error}; write sip:user@host") from None
     if uri.headers:
         # RFC 3261 19.1.5: "the implementation SHOULD NOT honor ... header fields" of a URI that it has not made itself.
         raise ValueError(f"cannot call {target!r}: put what follows ? into headers=")

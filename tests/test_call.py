@@ -280,6 +280,13 @@ async def test_answer_is_for_ringing_incoming_calls(bench: Bench) -> None:
         call.answer(record=True)
 
 
+async def test_the_options_of_an_answer_may_be_named(bench: Bench) -> None:
+    call = await inbound(bench)
+    call.answer(options={"headers": {"X-Desk": "7"}})
+    await bench.pass_time(0.1)
+    assert bench.peer.last_response(200).headers.get("X-Desk") == "7"
+
+
 async def test_an_offer_that_cannot_be_answered_is_refused_with_488(bench: Bench) -> None:
     bench.invite(sdp="v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n")
     await bench.until(lambda: bench.client.incoming_call)

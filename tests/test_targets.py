@@ -65,6 +65,11 @@ def test_what_cannot_be_called_is_refused(target: str) -> None:
         targets.call(target, REALM)
 
 
+def test_a_malformed_uri_comes_with_advice() -> None:
+    with pytest.raises(ValueError, match=r"cannot call 'sip:@x'.*write sip:user@host"):
+        targets.call("sip:@x", REALM)
+
+
 @pytest.mark.parametrize("target", [None, 123, b"bob"])
 def test_a_target_is_text(target: str) -> None:
     with pytest.raises(ValueError, match="must be a str"):

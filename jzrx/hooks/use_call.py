@@ -109,6 +109,11 @@ class UseCall:
             self._following.dispose()
             self._view.dispose()
 
+    def __repr__(self) -> str:
+        now = self.snapshot.value
+        ringing = "" if now.incoming_caller is None else f", {now.incoming_caller} calls"
+        return f"<UseCall {now.call or 'without a call'}{ringing}>"
+
     def _alive(self) -> JambonzClient | None:
         if self._disposed:
             raise JambonzError("this use_call was disposed; make another one")

@@ -69,6 +69,9 @@ class UseJambonzClient:
             self._disconnect()
             self._view.dispose()
 
+    def __repr__(self) -> str:
+        return f"<UseJambonzClient {self._options.username} at {self._options.server} {self.state.value}>"
+
     def _disconnect(self) -> Action[None]:
         latest = self._latest.value
         return Deferred[None].resolved(None) if latest is None else latest.disconnect()

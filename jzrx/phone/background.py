@@ -109,6 +109,6 @@ def loop_for_client(*, in_background: bool) -> tuple[asyncio.AbstractEventLoop, 
         if in_background:
             return _shared.acquire(), _shared.release
     raise RuntimeError(
-        "connect() needs a running event loop: call it in a coroutine (asyncio.run(main())), or make the client with "
+        "connect() needs a running event loop: call it in a coroutine (asyncio.run(main())), or give it "
         "background=True (or connect inside `with jzrx.background():`) for a thread with a loop of its own"
     )

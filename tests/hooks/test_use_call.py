@@ -47,6 +47,16 @@ def test_without_a_client_there_is_no_call() -> None:
         use_call("alice")  # type: ignore[arg-type]
 
 
+async def test_it_shows_its_call_and_who_calls(bench: Bench) -> None:
+    hook = use_call(bench.client)
+    assert repr(hook) == "<UseCall without a call>"
+    bench.invite()
+    await bench.until(lambda: hook.incoming_caller.value)
+    assert repr(hook) == f"<UseCall without a call, {hook.incoming_caller.value} calls>"
+    call = bench.client.call("bob")
+    assert repr(hook).startswith(f"<UseCall {call!r}, ")
+
+
 async def test_make_call_shows_at_once_and_the_end_shows_once(bench: Bench) -> None:
     hook = use_call(bench.client)
     rows = seen(hook)

@@ -25,6 +25,11 @@ async def hook(bench: Bench) -> AsyncIterator[UseJambonzClient]:
     await bench.pass_time(3)
 
 
+def test_it_shows_whose_it_is_without_the_password() -> None:
+    hook = use_jambonz_client(server="wss://sbc.example.com", username="alice", password="topsecret")
+    assert repr(hook) == "<UseJambonzClient alice at wss://sbc.example.com disconnected>"
+
+
 def test_it_needs_no_loop_and_begins_disconnected() -> None:
     hook = use_jambonz_client(server="ws://localhost:1", username="alice", password="secret")
     values = (hook.client, hook.state, hook.is_registered, hook.is_connecting, hook.error)

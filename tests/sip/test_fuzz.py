@@ -96,7 +96,7 @@ def _use(message: Message) -> None:
 
 def _is_understood(data: bytes) -> bool:
     """Whether it is a message to us; in either case nothing else is raised, and in time."""
-    for attempt in (1, 2):
+    for _ in range(2):  # what is slow once may be the garbage collector
         start = time.process_time()
         try:
             _use(parse_message(data))
@@ -108,8 +108,7 @@ def _is_understood(data: bytes) -> bool:
                 bytes(answer)
         if time.process_time() - start < LIMIT:
             return understood
-        assert attempt == 1, data  # once may be the garbage collector
-    return understood
+    raise AssertionError(data)
 
 
 def test_mutations() -> None:
