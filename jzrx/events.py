@@ -32,6 +32,8 @@ __all__ = [
     "HoldChanged",
     "HoldFailed",
     "InfoReceived",
+    "MediaResumed",
+    "MediaSilent",
     "MediaStateChanged",
     "MessageReceived",
     "MuteChanged",
@@ -245,12 +247,16 @@ class CallEnded:
 
 @frozen(kw_only=True)
 class CallReleased:
-    """The ended call left the list of calls. It follows `CallEnded` at once and carries the same cause."""
+    """The ended call left the list of calls. It follows `CallEnded` at once and carries the same cause.
+
+    `back_to`: the call in whose place it came and never began, as the hold of that one was refused.
+    """
 
     at: float
     call_id: str
     cause: CallEndCause
     was_answered: bool
+    back_to: str | None = None
 
 
 @frozen(kw_only=True)
@@ -299,6 +305,23 @@ class MediaStateChanged:
     call_id: str
     media: MediaState
     reason: str | None = None
+
+
+@frozen(kw_only=True)
+class MediaSilent:
+    """The audio path is up and nobody holds, and yet no RTP came for `seconds`. The call goes on."""
+
+    at: float
+    call_id: str
+    seconds: float
+
+
+@frozen(kw_only=True)
+class MediaResumed:
+    """RTP arrives again after `MediaSilent`, or is not expected any more."""
+
+    at: float
+    call_id: str
 
 
 @frozen(kw_only=True)
@@ -375,6 +398,8 @@ CallEvent = (
     | RemoteHoldChanged
     | MuteChanged
     | MediaStateChanged
+    | MediaSilent
+    | MediaResumed
     | DtmfSent
     | DtmfReceived
     | InfoReceived

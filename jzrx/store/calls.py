@@ -24,6 +24,8 @@ from jzrx.events import (
     HoldChanged,
     HoldFailed,
     InfoReceived,
+    MediaResumed,
+    MediaSilent,
     MediaStateChanged,
     MuteChanged,
     RemoteHoldChanged,
@@ -44,6 +46,9 @@ Calls = FrozenDict[str, CallSnapshot]
 initial: Calls = FrozenDict()
 
 _evolve = evolver(CallSnapshot)
+
+SILENT = "no audio arrives"
+"""The warning of a call whose other side sends nothing."""
 
 
 def reduce(calls: Calls, event: CallEvent) -> Calls:
@@ -108,6 +113,10 @@ def _reduce_call(call: CallSnapshot, event: CallEvent) -> CallSnapshot:
             return _evolve(call, is_muted=muted)
         case MediaStateChanged(media=media):
             return _evolve(call, media=media)
+        case MediaSilent():
+            return _evolve(call, warnings=(*(each for each in call.warnings if each != SILENT), SILENT))
+        case MediaResumed():
+            return _evolve(call, warnings=tuple(each for each in call.warnings if each != SILENT))
         case StatsSampled(stats=stats):
             return _evolve(call, quality=stats)
         case RemotePartyChanged(remote_uri=uri, remote_display_name=name):

@@ -5,17 +5,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jzrx.testing.fake_media import FakeMedia
+    from jzrx.testing.impair import ImpairedMedia, Impairment
     from jzrx.testing.peer import Peer
     from jzrx.testing.sbc.journal import SbcEvent
     from jzrx.testing.sbc.server import EmbeddedSbc
     from jzrx.testing.virtual import CountedIds, Phone, brief, link, play
 
-__all__ = ["CountedIds", "EmbeddedSbc", "FakeMedia", "Peer", "Phone", "SbcEvent", "brief", "link", "play"]
+__all__ = [
+    "CountedIds",
+    "EmbeddedSbc",
+    "FakeMedia",
+    "ImpairedMedia",
+    "Impairment",
+    "Peer",
+    "Phone",
+    "SbcEvent",
+    "brief",
+    "link",
+    "play",
+]
 
 _HOMES = {
     "CountedIds": "jzrx.testing.virtual",
     "EmbeddedSbc": "jzrx.testing.sbc.server",
     "FakeMedia": "jzrx.testing.fake_media",
+    "ImpairedMedia": "jzrx.testing.impair",
+    "Impairment": "jzrx.testing.impair",
     "Peer": "jzrx.testing.peer",
     "Phone": "jzrx.testing.virtual",
     "SbcEvent": "jzrx.testing.sbc.journal",

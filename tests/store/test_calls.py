@@ -9,6 +9,8 @@ from jzrx.events import (
     Event,
     HoldFailed,
     InfoReceived,
+    MediaResumed,
+    MediaSilent,
     MediaStateChanged,
     RemoteHoldChanged,
     RemotePartyChanged,
@@ -16,7 +18,7 @@ from jzrx.events import (
     Transferred,
 )
 from jzrx.store import CallSnapshot, reduce
-from jzrx.types import CallDirection, MediaState
+from jzrx.types import CallDirection, CallState, MediaState
 from tests.store.samples import (
     BYE,
     STATS,
@@ -112,11 +114,28 @@ def test_out_of_its_time_it_changes_nothing(event: Event) -> None:
         ended("a", at=99),
         MediaStateChanged(at=14, call_id="a", media=MediaState.FAILED),
         RemoteHoldChanged(at=14, call_id="a", held=True),
+        MediaSilent(at=14, call_id="a", seconds=5.0),
+        MediaResumed(at=14, call_id="a"),
     ],
 )
 def test_ended_is_final_and_unknown_calls_stay_unknown(event: Event) -> None:
     for snapshot in (after(*UP, ended("a")), after(*UP, ended("a"), released("a")), after()):
         assert reduce(snapshot, event) is snapshot
+
+
+def test_silence_only_warns_until_it_is_over() -> None:
+    silent = call_after(*UP, MediaSilent(at=20, call_id="a", seconds=5.0))
+    assert silent.warnings == ("no audio arrives",)
+    assert silent.state is CallState.CONNECTED
+    again = call_after(*UP, *(MediaSilent(at=at, call_id="a", seconds=5.0) for at in (20, 30)))
+    assert again.warnings == silent.warnings
+    over = call_after(*UP, MediaSilent(at=20, call_id="a", seconds=5.0), MediaResumed(at=21, call_id="a"))
+    assert over == call_after(*UP)
+
+
+def test_media_that_fails_after_it_was_up_ends_no_call() -> None:
+    failed = MediaStateChanged(at=20, call_id="a", media=MediaState.FAILED, reason="consent ran out")
+    assert call_after(*UP, failed).state is CallState.CONNECTED
 
 
 def test_hold_before_the_answer_is_no_state() -> None:

@@ -30,6 +30,7 @@ BY_TYPE: dict[object, st.SearchStrategy[Any]] = {
     str: st.sampled_from(["", "x", "y"]),
     bool: st.booleans(),
     int: st.integers(0, 10),
+    float: TIMES,
     str | None: st.sampled_from([None, "", "x"]),
     int | None: st.none(),
 }
