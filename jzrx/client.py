@@ -15,6 +15,7 @@ from jzrx.commands import Register, SendMessage, Unregister
 from jzrx.errors import CallError
 from jzrx.events import Event
 from jzrx.options import AnswerOptions, JambonzCallOptions, JambonzClientOptions, resolve_options
+from jzrx.phone.control import check_refusal
 from jzrx.phone.emitter import Handler
 from jzrx.phone.line import Parts
 from jzrx.phone.phone import Phone
@@ -167,7 +168,9 @@ class JambonzClient:
 
     def call_application(self, sid: str, options: CallOptions = None, **fields: Any) -> JambonzCall:
         """Call a jambonz application (`app-SID`, and the header `X-Application-Sid`); as `call`."""
-        return self._dial(targets.application, sid, options, fields, {"X-Application-Sid": str(sid).strip()})[0]
+        return self._dial(
+            targets.application, sid, options, fields, {"X-Application-Sid": targets.sid(sid, self._options.domain)}
+        )[0]
 
     def make_call(self, target: str, options: CallOptions = None, **fields: Any) -> Action[JambonzCall]:
         """As `call`, but the current call is put on hold first, and the action is done when the new one is answered.
@@ -189,6 +192,7 @@ class JambonzClient:
 
     def decline_incoming(self, code: int = 486) -> Action[None]:
         """Refuse the call that rings here (the oldest) with `code`; without one nothing happens."""
+        check_refusal(code)
         call = self.incoming_call
         return Deferred[None].resolved(None) if call is None else call.hangup(code)
 

@@ -199,6 +199,23 @@ async def test_a_code_of_hangup_is_checked(bench: Bench, code: Any) -> None:
     call = await outbound(bench)
     with pytest.raises(ValueError, match="code"):
         call.hangup(code)
+    with pytest.raises(ValueError, match="code"):
+        bench.client.decline_incoming(code)
+
+
+@pytest.mark.parametrize("reason", [5, b"busy", "a\r\nb", "\ud800"])
+async def test_a_reason_of_hangup_is_checked(bench: Bench, reason: Any) -> None:
+    call = await outbound(bench)
+    with pytest.raises(ValueError, match="reason"):
+        call.hangup(reason=reason)
+    with pytest.raises(ValueError, match="headers"):
+        call.hangup(headers=reason)
+
+
+async def test_an_application_is_named_by_its_sid_alone(bench: Bench) -> None:
+    bench.client.call_application("abc-1@example.com")
+    await bench.pass_time(0.1)
+    assert bench.sent("INVITE")[0].headers.get("X-Application-Sid") == "abc-1"
 
 
 async def test_disconnect_ends_all_calls(bench: Bench) -> None:

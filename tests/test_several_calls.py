@@ -64,6 +64,16 @@ async def test_make_call_whose_hold_is_refused_changes_nothing(bench: Bench) -> 
     assert not any("carol" in str(invite.uri) for invite in bench.sent("INVITE"))
 
 
+async def test_a_refused_hold_brings_no_other_call_to_the_front(bench: Bench) -> None:
+    held = await outbound(bench, "held")
+    await bench.finish(held.hold())
+    second = await outbound(bench, "second")
+    bench.peer.answers["INVITE"] = 488
+    with pytest.raises(CallError):
+        await bench.finish(bench.client.make_call("carol"))
+    assert (bench.client.current_call, second.state, held.state) == (second, "connected", "held")
+
+
 @pytest.mark.parametrize("status", [200, 488])
 async def test_a_new_call_may_be_hung_up_while_the_hold_is_under_way(bench: Bench, status: int) -> None:
     first = await outbound(bench)
@@ -124,6 +134,18 @@ async def test_answer_incoming_whose_hold_is_refused_changes_nothing(bench: Benc
     with pytest.raises(CallError):
         await bench.finish(bench.client.answer_incoming())
     assert (first.state, second.state, bench.client.current_call) == ("connected", "ringing", first)
+
+
+async def test_a_call_is_answered_once_while_the_hold_is_under_way(bench: Bench) -> None:
+    await outbound(bench)
+    incoming = await inbound(bench)
+    answering = bench.client.answer_incoming()
+    with pytest.raises(CallError, match="answered already"):
+        bench.client.answer_incoming()
+    await bench.until(lambda: incoming.state == "connecting")
+    await bench.until(lambda: any(isinstance(m, Response) and m.status_code == 200 for m in bench.peer.received))
+    bench.acknowledge()
+    await bench.finish(answering)
 
 
 async def test_a_call_survives_a_drop(bench: Bench) -> None:

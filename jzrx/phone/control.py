@@ -5,12 +5,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from attrs import frozen
+
 from jzrx import commands, targets
 from jzrx.action import Action, Deferred
 from jzrx.checks import is_media_type
 from jzrx.errors import CallError, JambonzError
 from jzrx.events import CallCreated, CallEnded, CallReleased, MuteChanged
-from jzrx.headers import checked_headers
+from jzrx.headers import checked_headers, is_encodable
 from jzrx.options import AnswerOptions, Audio, JambonzCallOptions
 from jzrx.phone.line import Line, Settled
 from jzrx.ports import AudioSource, MediaConfig
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from jzrx.call import JambonzCall
     from jzrx.phone.phone import Phone
 
-__all__ = ["CallControl"]
+__all__ = ["CallControl", "check_refusal"]
 
 CANCELLED = CallEndCause(487, "Request Terminated", "local")
 """The end of a call that was hung up before anything was sent."""
@@ -32,12 +34,22 @@ _TONES = re.compile(r"[0-9*#A-Da-d,]+")
 _log = logging.getLogger("jzrx")
 
 
+@frozen
+class _Undialed:
+    """A call of which the signalling knows nothing yet. `in_place_of`: the call that was current when it was made."""
+
+    command: commands.Dial
+    settled: Settled
+    in_place_of: str | None
+
+
 class CallControl:
     """The operations on the calls of one client. A call is named by its snapshot, against which they are checked."""
 
     def __init__(self, phone: "Phone") -> None:
         self._phone = phone
-        self._undialed: dict[str, tuple[commands.Dial, Settled]] = {}
+        self._undialed: dict[str, _Undialed] = {}
+        self._answering: set[str] = set()
 
     # --- beginning --------------------------------------------------------------------------------------------------
 
@@ -77,7 +89,8 @@ class CallControl:
 
         def begin() -> None:
             current = current_call(self._phone.snapshot) if hold_current else None
-            self._undialed[call_id] = (command, lambda _, error: settled(call, error))
+            in_place_of = None if current is None else current.id
+            self._undialed[call_id] = _Undialed(command, lambda _, error: settled(call, error), in_place_of)
             line.emit(CallCreated(at=idle.created_at, call_id=call_id, remote_identity=identity, remote_uri=target))
             try:
                 line.media.open(call_id, config, muted=False)
@@ -100,8 +113,8 @@ class CallControl:
         if line is None or not is_open(self._phone.snapshot):
             self._end_undialed(call_id, CallEndCause(503, "The connection was lost", "system"))
             return
-        command, settled = self._undialed.pop(call_id)
-        line.ask(command, settled)
+        undialed = self._undialed.pop(call_id)
+        line.ask(undialed.command, undialed.settled)
 
     def _refuser(self, call_id: str) -> Callable[[JambonzError], None]:
         def refuse(error: JambonzError) -> None:
@@ -114,12 +127,13 @@ class CallControl:
     def _end_undialed(self, call_id: str, cause: CallEndCause) -> None:
         """End a call of which the signalling knows nothing yet."""
         line = self._phone.line
-        _, settled = self._undialed.pop(call_id)
+        undialed = self._undialed.pop(call_id)
         if line is not None:
             line.emit(CallEnded(at=line.now, call_id=call_id, cause=cause))
-            line.emit(CallReleased(at=line.now, call_id=call_id, cause=cause, was_answered=False))
+            back_to = undialed.in_place_of
+            line.emit(CallReleased(at=line.now, call_id=call_id, cause=cause, was_answered=False, back_to=back_to))
             line.media.release(call_id)
-        settled(None, CallError(f"call failed: {cause.code} {cause.reason}", cause.code, cause.reason))
+        undialed.settled(None, CallError(f"call failed: {cause.code} {cause.reason}", cause.code, cause.reason))
 
     def drop_undialed(self) -> None:
         """The line is left: what was not dialled yet will not be."""
@@ -132,13 +146,18 @@ class CallControl:
         call_id = call.id
         if call.direction is CallDirection.OUTBOUND:
             raise CallError("answer() is for incoming calls; this one was made here, the other side answers it")
-        if call.state is not CallState.RINGING:
+        if call.state is not CallState.RINGING or call_id in self._answering:
             raise CallError("answer(): this call is answered already")
         line = self._phone.open_line()
         config = self._config(options)
         command = commands.Answer(call_id=call_id, headers=tuple((options.headers or {}).items()))
         answered = Deferred[None](loop=line.loop)
-        settled = self._phone.settling(answered, "answer", call_id)
+        shown = self._phone.settling(answered, "answer", call_id)
+        self._answering.add(call_id)
+
+        def settled(value: None, error: JambonzError | None) -> None:
+            self._answering.discard(call_id)
+            shown(value, error)
 
         def proceed() -> None:
             now = self._phone.snapshot.calls.get(call_id)
@@ -182,10 +201,11 @@ class CallControl:
     ) -> Action[None]:
         """End a call in any state; one that is over already is no mistake."""
         call_id = call.id
-        if isinstance(code, bool) or not isinstance(code, int) or not 300 <= code <= 699:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"code must be a SIP status from 300 to 699, such as 486 (busy), not {code!r}")
-        if reason is not None and any(character in reason for character in "\r\n\0"):
-            raise ValueError("reason must not contain CR, LF or NUL")
+        check_refusal(code)
+        if reason is not None and not isinstance(reason, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"reason must be a str, not {reason!r}")
+        if reason is not None and (any(character in reason for character in "\r\n\0") or not is_encodable(reason)):
+            raise ValueError("reason must not contain CR, LF, NUL or lone surrogates")
         command = commands.HangUp(call_id=call_id, code=code, reason=reason, headers=checked_headers(headers or {}))
         line = self._phone.line
         if line is None or line.left.done:
@@ -290,6 +310,12 @@ class CallControl:
 
 def _source(audio: Audio | None) -> AudioSource | None:
     return cast(AudioSource | None, audio() if callable(audio) and not hasattr(audio, "open") else audio)
+
+
+def check_refusal(code: int) -> None:
+    """ValueError for what is no status that refuses a call."""
+    if isinstance(code, bool) or not isinstance(code, int) or not 300 <= code <= 699:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"code must be a SIP status from 300 to 699, such as 486 (busy), not {code!r}")
 
 
 def _merged(headers: Mapping[str, str], ours: Mapping[str, str]) -> Headers:

@@ -36,8 +36,11 @@ def reduce_recent(recent: Ids, event: CallEvent, calls: Calls) -> Ids:
             return recent if call_id in recent else (*recent, call_id)
         case CallEnded(call_id=call_id):
             return recent if recent[-1:] == (call_id,) else _without(recent, call_id)
+        case CallReleased(call_id=call_id, back_to=back_to) if recent[-1:] == (call_id,):
+            recent = recent[:-1]
+            return (*_without(recent, back_to), back_to) if back_to in recent else _promote(recent, calls)
         case CallReleased(call_id=call_id):
-            return _promote(recent[:-1], calls) if recent[-1:] == (call_id,) else _without(recent, call_id)
+            return _without(recent, call_id)
         case _:
             return recent
 

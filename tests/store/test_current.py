@@ -1,5 +1,7 @@
 """Which call is current, which ring here, and who comes back when the current one ends."""
 
+import attrs
+
 from jzrx.events import Event
 from tests.store.samples import after, answered, answering, created, dialed, ended, held, received, released
 
@@ -47,6 +49,12 @@ def test_the_most_recently_current_held_call_comes_back() -> None:
 
 def test_a_held_call_goes_before_a_more_recent_one_that_is_not() -> None:
     assert current(*up("a"), held("a"), *up("b"), *up("c"), *over("c")) == "a"
+
+
+def test_a_call_that_never_began_gives_its_place_back() -> None:
+    events = (*up("a"), held("a"), *up("b"), created("c"), ended("c"))
+    assert current(*events, attrs.evolve(released("c"), back_to="b")) == "b"
+    assert current(*events, ended("b"), released("b"), attrs.evolve(released("c"), back_to="b")) == "a"
 
 
 def test_without_a_held_one_the_most_recent_other_comes_back() -> None:
