@@ -20,6 +20,7 @@ __all__ = [
     "SendDtmfInfo",
     "SendInfo",
     "SendMessage",
+    "SendNotify",
     "SendProgress",
     "Transfer",
     "Unhold",
@@ -131,6 +132,16 @@ class SendInfo:
 
 
 @frozen(kw_only=True)
+class SendNotify:
+    """Tell the other side, which sent REFER, how far its transfer is (RFC 3515 section 2.4.4). `final`: no more comes."""
+
+    call_id: str
+    code: int
+    reason: str
+    final: bool = False
+
+
+@frozen(kw_only=True)
 class Transfer:
     """Transfer a call by REFER (RFC 3515). `refer_to` is the value of Refer-To: an address in angle brackets.
 
@@ -171,6 +182,7 @@ Command = (
     | Unhold
     | SendDtmfInfo
     | SendInfo
+    | SendNotify
     | Transfer
     | SendMessage
 )

@@ -104,7 +104,7 @@ class Exchanges:
             ("Call-ID", draft.call_id),
             ("CSeq", f"{number} {draft.method}"),
         ]
-        if draft.method in ("INVITE", "REFER"):
+        if draft.method in ("INVITE", "NOTIFY", "REFER"):
             pairs.append(("Contact", str(NameAddr(config.contact))))
         pairs += draft.headers
         if draft.method in ("INVITE", "REGISTER", "OPTIONS"):

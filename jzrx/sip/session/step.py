@@ -4,7 +4,7 @@ from typing import assert_never
 
 from attrs import evolve
 
-from jzrx.commands import Answer, Dial, HangUp, Hold, SendDtmfInfo, SendInfo, SendProgress, Transfer, Unhold
+from jzrx.commands import Answer, Dial, HangUp, Hold, SendDtmfInfo, SendInfo, SendNotify, SendProgress, Transfer, Unhold
 from jzrx.errors import CallError
 from jzrx.sip.machine import TIMEOUT, SetTimer
 from jzrx.sip.message import Request, Response
@@ -93,6 +93,8 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
             return established.send_tones(session, command, token)
         case Transfer() if session.phase is Phase.CONFIRMED:
             return transfer.refer(session, command, token)
+        case SendNotify() if session.phase is Phase.CONFIRMED:
+            return transfer.notify(session, command, token)
         case _:
             what = type(command).__name__
             return session, settle(token, CallError(f"{what} is not possible in this state of the call"))
@@ -153,7 +155,7 @@ def _answered(session: Session, tag: str, response: Response, moment: Moment) ->
         return reoffer.answered(session, response, moment)
     if tag == BYE:
         return close(session) if response.status_code >= 200 else (session, [])
-    if session.ended or tag == caller.FORK_BYE:
+    if session.ended or tag in (caller.FORK_BYE, transfer.NOTIFY):
         return session, []
     if tag == transfer.REFER and response.status_code != 481:
         return transfer.answered(session, response, moment)
@@ -167,7 +169,7 @@ def _unanswered(session: Session, given: Unanswered, moment: Moment) -> Step:
         return caller.unanswered(session, given.code, given.reason, moment)
     if given.tag == BYE:
         return close(session)
-    if session.ended or given.tag == caller.FORK_BYE:
+    if session.ended or given.tag in (caller.FORK_BYE, transfer.NOTIFY):
         return session, []
     if given.tag == reoffer.REINVITE:
         return reoffer.unanswered(session, given.code, given.reason, moment)

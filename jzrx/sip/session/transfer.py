@@ -1,4 +1,5 @@
-"""Transfer of a call by us (RFC 3515, RFC 5589): REFER, and how its outcome becomes known.
+"""Transfer of a call by us (RFC 3515, RFC 5589): REFER, and how its outcome becomes known. And the other way round: the
+NOTIFY that tells an outcome to another side that sent us REFER.
 
 - It has succeeded at the first of: a NOTIFY whose sipfrag is a 2xx; a BYE of the other side after the 2xx to REFER;
   5 s after that 2xx when no NOTIFY came at all (jambonz sends none), and then it is flagged as unconfirmed.
@@ -9,7 +10,7 @@
 
 from attrs import evolve
 
-from jzrx.commands import Transfer
+from jzrx.commands import SendNotify, Transfer
 from jzrx.errors import CallError
 from jzrx.events import TransferFailed, Transferred
 from jzrx.sip.causes import NORMAL_CLEARING, words_of
@@ -34,6 +35,8 @@ from jzrx.sip.status import reason_phrase
 
 REFER = "refer"
 """The tag of our REFER."""
+NOTIFY = "notify"
+"""The tag of our NOTIFYs."""
 UNHEARD = 5.0
 """Seconds after the 2xx to REFER in which a first NOTIFY may come."""
 UNDECIDED = 180.0
@@ -87,6 +90,17 @@ def notified(session: Session, request: Request, key: str, moment: Moment) -> St
         decide = session, [SetTimer(session.timer("transfer"), UNDECIDED)]
     session, more = decide
     return session, outputs + more
+
+
+def notify(session: Session, command: SendNotify, token: int | None) -> Step:
+    """Report to the other side, which sent us REFER. What it answers changes nothing: not even a 481 ends the call."""
+    if session.dialog is None:
+        return session, []
+    state = "terminated;reason=noresource" if command.final else "active;expires=60"
+    body = f"SIP/2.0 {command.code} {command.reason}".encode()
+    headers = (("Event", "refer"), ("Subscription-State", state))
+    draft = in_dialog(session.dialog, "NOTIFY", headers=headers, body=body, content_type=f"{SIPFRAG};version=2.0")
+    return session, [Issue(NOTIFY, draft), *settle(token)]
 
 
 def fragment_of(request: Request) -> tuple[int, str]:

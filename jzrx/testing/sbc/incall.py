@@ -4,7 +4,7 @@
   refused as that one was.
 - INFO with DTMF: taken, and passed on. A to D: 500 towards a caller, never answered towards a callee.
 - Any other INFO: answered as the other side answers it. `application/x-jambonz+json` is a silent 200.
-- MESSAGE: passed on. UPDATE: 200, nobody listens. REFER: 501, there is no application with a referHook.
+- MESSAGE: passed on. UPDATE: 200, nobody listens. REFER: `transfers.py`, or 501: no application with a referHook.
 """
 
 import re
@@ -29,17 +29,20 @@ _JAMBONZ = "application/x-jambonz+json"
 
 
 class InCall:
-    """`spawn` runs a coroutine on its own; `pass_on` sends a MESSAGE on to a user, and gives the status it got."""
+    """`spawn` runs a coroutine on its own; `pass_on` sends a MESSAGE on to a user, and gives the status it got; `refer`
+    carries a REFER out, None: nobody does."""
 
     def __init__(
         self,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         note: Callable[[SbcEvent], None],
         pass_on: Callable[[str, Request], Coroutine[Any, Any, int]],
+        refer: Callable[[Leg, Request], None] | None,
     ) -> None:
         self._spawn = spawn
         self._note = note
         self._pass_on = pass_on
+        self._refer = refer
         self._held: dict[str, bool] = {}
         self._offering: set[str] = set()
 
@@ -54,6 +57,8 @@ class InCall:
                 self._spawn(self._relay_message(leg, leg.other, request))
             case "INFO" | "MESSAGE" | "UPDATE":
                 leg.flow.reply(request, 200)
+            case "REFER" if self._refer is not None:
+                self._refer(leg, request)
             case "REFER":
                 leg.flow.reply(request, 501)
             case _:

@@ -18,6 +18,8 @@ What = Literal[
     "held",
     "resumed",
     "dtmf",
+    "transferring",
+    "transferred",
     "ended",
     "message",
     "refused",

@@ -31,6 +31,7 @@ from jzrx.testing.sbc.registrar import Granted, Registrar
 from jzrx.testing.sbc.robots import ROBOTS, Robot, queue, robot_of
 from jzrx.testing.sbc.routing import ToRobot, ToUser, route
 from jzrx.testing.sbc.script import Script
+from jzrx.testing.sbc.transfers import Transfers
 from jzrx.types import MediaState
 
 __all__ = ["EmbeddedSbc"]
@@ -57,10 +58,11 @@ class EmbeddedSbc:
     `app-tone`. With `device_app`, a SID of `apps`, every call but those to `app-SID` goes there, as for an account with
     a device-calling application.
 
-    It deviates from jambonz in three kindnesses: it passes a MESSAGE on (`messages="refuse"`: 503), it is to pass a
-    REFER on (not yet: 501), and it offers DTLS-SRTP over plain ws too. `strict=True` does what a stock jambonz does:
-    503, 501, and RTP/AVP offers to clients that registered as ws. A callee's refusal reaches the caller as it is, as
-    from an application that declines with it; strict, it is 603, as from the one that a user's name stands for.
+    It deviates from jambonz in three kindnesses: it passes a MESSAGE on (`messages="refuse"`: 503), it carries out a
+    REFER, with NOTIFYs (`refer="refuse"`: 501), and it offers DTLS-SRTP over plain ws too. `strict=True` does what a
+    stock jambonz does: 503, 501, and RTP/AVP offers to clients that registered as ws. A callee's refusal reaches the
+    caller as it is, as from an application that declines with it; strict, it is 603, as from the one that a user's
+    name stands for.
 
     `script` makes exceptions for tests; `events` tells what happens. Raises ValueError for users, apps or options that
     cannot be.
@@ -95,7 +97,8 @@ class EmbeddedSbc:
             REALM, self._users, now=lambda: asyncio.get_running_loop().time(), nonce=lambda: secrets.token_hex(16)
         )
         self._conferences = Conferences()
-        self._in_call = InCall(self._spawn, self.note, self._pass_on)
+        refers = refer == "relay" and not strict
+        self._in_call = InCall(self.spawn, self.note, self._pass_on, Transfers(self).refer if refers else None)
         self._flows: set[Flow] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[Server] = []
@@ -218,7 +221,7 @@ class EmbeddedSbc:
         """The flow has no socket and no call any more."""
         if flow in self._flows:
             self._flows.discard(flow)
-            self._spawn(flow.close())
+            self.spawn(flow.close())
 
     def request_in_call(self, leg: Leg, request: Request) -> bool:
         """A request in an answered call."""
@@ -228,7 +231,8 @@ class EmbeddedSbc:
         """A new offer in an answered call."""
         self._in_call.offer(leg, wanted, answer)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something on its own, until the server stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -283,16 +287,7 @@ class EmbeddedSbc:
 
     def _invite(self, flow: Flow, key: str, request: Request) -> None:
         # Realm and target first: a call to another realm is 404 whoever calls.
-        target = route(
-            request.uri,
-            realm=REALM,
-            is_registered=lambda user: self._registrar.find(user) is not None,
-            apps=self._apps,
-            device_app=self._device_app,
-            queue=queue,
-            conference=self._conferences.room,
-            robots=ROBOTS,
-        )
+        target = self.route(request.uri)
         proven = self._authenticated(request) if target != Refusal(404) else Refusal(404)
         if isinstance(proven, Refusal):
             self._refuse(flow, key, request, proven)
@@ -304,7 +299,7 @@ class EmbeddedSbc:
         self.note(SbcEvent("called", proven, request.uri.user or ""))
         if isinstance(target, ToRobot):
             flow.admit(key, leg)
-            self._spawn(self._perform(leg, target))
+            self.serve(leg, target.robot)
         else:
             self._connect(flow, key, request, leg, target)
 
@@ -312,18 +307,49 @@ class EmbeddedSbc:
         return authenticate(request, REALM, self._users, lambda: secrets.token_hex(16))
 
     def _connect(self, flow: Flow, key: str, request: Request, caller: Leg, target: ToUser) -> None:
-        binding = self._registrar.find(target.user)
-        if binding is None or not binding.flow.is_connected or not self._registrar.is_reachable(binding):
+        reached = self.leg_to(target.user)
+        if reached is None:
             self._refuse(flow, key, request, Refusal(480))
             return
+        callee, contact = reached
         flow.admit(key, caller)
-        callee = Leg(binding.flow, target.user)
-        callee.is_plain = self._strict and binding.transport != "wss"
-        binding.flow.begin(callee)
         sids = CallSids(account=self._account, application=self._application, call=str(uuid.uuid4()))
-        Bridge(caller, callee, sids, self.note, strict=self._strict).begin(binding.contact, request)
+        Bridge(caller, callee, sids, self.note, strict=self._strict).begin(contact, request)
 
-    async def _perform(self, leg: Leg, target: ToRobot) -> None:
+    # --- what a transfer needs (`Switchboard`) -----------------------------------------------------------------------
+
+    def route(self, target: Uri) -> ToUser | ToRobot | Refusal:
+        """Where a call to `target` goes."""
+        return route(
+            target,
+            realm=REALM,
+            is_registered=lambda user: self._registrar.find(user) is not None,
+            apps=self._apps,
+            device_app=self._device_app,
+            queue=queue,
+            conference=self._conferences.room,
+            robots=ROBOTS,
+        )
+
+    def leg_to(self, user: str) -> tuple[Leg, Uri] | None:
+        """A leg to a registered user, and the contact to dial; None if the user cannot be reached."""
+        binding = self._registrar.find(user)
+        if binding is None or not binding.flow.is_connected or not self._registrar.is_reachable(binding):
+            return None
+        leg = Leg(binding.flow, user)
+        leg.is_plain = self._strict and binding.transport != "wss"
+        binding.flow.begin(leg)
+        return leg, binding.contact
+
+    def leg_of(self, sip_call_id: str) -> Leg | None:
+        """The leg with this Call-ID."""
+        return next((leg for flow in self._flows if (leg := flow.leg_of(sip_call_id)) is not None), None)
+
+    def serve(self, leg: Leg, robot: Robot) -> None:
+        """Let a robot serve a leg."""
+        self.spawn(self._perform(leg, robot))
+
+    async def _perform(self, leg: Leg, robot: Robot) -> None:
         task = asyncio.current_task()
 
         def happened(event: CallEvent) -> None:
@@ -339,7 +365,7 @@ class EmbeddedSbc:
 
         leg.on_event = happened
         try:
-            await target.robot(leg)
+            await robot(leg)
         finally:
             leg.hang_up()  # 480 if it has not answered, as when an application's webhook fails
 
@@ -352,7 +378,7 @@ class EmbeddedSbc:
         elif request.uri.host.lower() != REALM:
             self._refuse(flow, key, request, Refusal(404))
         else:
-            self._spawn(self._deliver(flow, key, request))
+            self.spawn(self._deliver(flow, key, request))
 
     async def _deliver(self, flow: Flow, key: str, request: Request) -> None:
         flow.respond(key, await self._pass_on(request.uri.user or "", request))

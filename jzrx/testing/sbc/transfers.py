@@ -1,0 +1,185 @@
+"""REFER, as an application of jambonz with a referHook would carry it out, with the NOTIFYs that jambonz leaves out.
+
+Blind: the target is called; when it answers, the other side is connected to it. Attended (`Replaces` in Refer-To): the
+other side is connected to the party of the call that is named. Then whoever asked is told 200, and hangs up. When it
+fails, whoever asked is told why, and that call goes on.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from jzrx.commands import SendNotify, Unhold
+from jzrx.errors import CallError
+from jzrx.events import CallAnswered, CallEnded, CallEvent, CallProgressed, MediaStateChanged
+from jzrx.sip.headers import NameAddr
+from jzrx.sip.message import Request
+from jzrx.sip.status import reason_phrase
+from jzrx.sip.uri import Uri
+from jzrx.testing.sbc.auth import Refusal
+from jzrx.testing.sbc.b2bua import passed_on
+from jzrx.testing.sbc.journal import SbcEvent
+from jzrx.testing.sbc.legs import Leg
+from jzrx.testing.sbc.robots import Robot
+from jzrx.testing.sbc.routing import ToRobot, ToUser
+from jzrx.types import MediaState
+
+__all__ = ["Switchboard", "Transfers", "join"]
+
+
+class Switchboard(Protocol):
+    """What a transfer needs of the server."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something on its own."""
+        ...
+
+    def note(self, event: SbcEvent) -> None:
+        """Tell everybody who listens."""
+        ...
+
+    def route(self, target: Uri) -> ToUser | ToRobot | Refusal:
+        """Where a call to `target` goes."""
+        ...
+
+    def leg_to(self, user: str) -> tuple[Leg, Uri] | None:
+        """A leg to a registered user, and the contact to dial; None if the user cannot be reached."""
+        ...
+
+    def leg_of(self, sip_call_id: str) -> Leg | None:
+        """The leg with this Call-ID."""
+        ...
+
+    def serve(self, leg: Leg, robot: Robot) -> None:
+        """Let a robot serve a leg."""
+        ...
+
+
+class Transfers:
+    """All transfers of one server."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+
+    def refer(self, leg: Leg, request: Request) -> None:
+        """The client of `leg` sends REFER."""
+        try:
+            target = NameAddr.parse(request.headers.get("Refer-To") or "").uri
+        except ValueError:
+            leg.flow.reply(request, 400, "No address in Refer-To")
+            return
+        if request.headers.get("Referred-By") is None:
+            leg.flow.reply(request, 501)  # jambonz parses it without asking whether it is there
+        elif leg.other is None:
+            leg.flow.reply(request, 603, "Nobody to transfer")
+        else:
+            leg.flow.reply(request, 202)
+            self._switchboard.spawn(self._carry_out(leg, leg.other, target))
+
+    async def _carry_out(self, leg: Leg, referred: Leg, target: Uri) -> None:
+        self._switchboard.note(SbcEvent("transferring", leg.user, f"{referred.user} to {target.user}"))
+        _report(leg, 100)
+        replaces = dict(target.headers).get("Replaces")
+        if replaces is None:
+            code = await self._blind(leg, referred, target)
+        else:
+            code = self._attended(leg, referred, replaces.partition(";")[0])
+        self._switchboard.note(SbcEvent("transferred", leg.user, f"{code} {reason_phrase(code)}"))
+        _report(leg, code, final=True)
+
+    def _attended(self, leg: Leg, referred: Leg, sip_call_id: str) -> int:
+        consultation = self._switchboard.leg_of(sip_call_id)
+        party = None if consultation is None else consultation.other
+        if consultation is None or party is None or not consultation.is_answered:
+            return 481  # "no match is found" (RFC 3891 section 3)
+        _let_go(leg)
+        _let_go(consultation)
+        self._connect(referred, party)
+        return 200
+
+    async def _blind(self, leg: Leg, referred: Leg, target: Uri) -> int:
+        where = self._switchboard.route(target)
+        if isinstance(where, Refusal):
+            return where.status
+        if isinstance(where, ToRobot):
+            _let_go(leg)
+            referred.other = None
+            self._switchboard.spawn(_resume(referred))
+            self._switchboard.serve(referred, where.robot)
+            return 200
+        reached = self._switchboard.leg_to(where.user)
+        if reached is None:
+            return 480
+        party, contact = reached
+        outcome = asyncio.get_running_loop().create_future()
+        party.on_event = _outcome(outcome, lambda code: _report(leg, code))
+        party.dial(str(contact), f"<sip:{referred.user}@localhost;transport=ws>", ())
+        code: int = await outcome
+        if code == 200 and referred.is_over:
+            party.hang_up()
+            return 487
+        if code == 200:
+            _let_go(leg)
+            self._connect(referred, party)
+        return code
+
+    def _connect(self, one: Leg, other: Leg) -> None:
+        join(one, other)
+        for leg in (one, other):
+            self._switchboard.spawn(_resume(leg))
+
+
+def join(one: Leg, other: Leg) -> None:
+    """Make one call of two answered legs: they hear each other, and when one ends so does the other."""
+    one.other, other.other = other, one
+    one.session.relay_to(other.session)
+    other.session.relay_to(one.session)
+    one.on_event, other.on_event = _joined(one, other), _joined(other, one)
+
+
+def _joined(leg: Leg, other: Leg) -> Callable[[CallEvent], None]:
+    def happened(event: CallEvent) -> None:
+        match event:
+            case CallEnded():
+                other.hang_up(headers=passed_on(event.headers))
+            case MediaStateChanged(media=MediaState.FAILED):
+                leg.flow.media_failed(leg, event.reason or "No media path")
+            case _:
+                pass
+
+    return happened
+
+
+def _outcome(outcome: "asyncio.Future[int]", progressed: Callable[[int], None]) -> Callable[[CallEvent], None]:
+    def happened(event: CallEvent) -> None:
+        if outcome.done():
+            return
+        match event:
+            case CallProgressed(code=code):
+                progressed(code)
+            case CallAnswered():
+                outcome.set_result(200)
+            case CallEnded(cause=cause):
+                outcome.set_result(cause.code if cause.code >= 300 else 480)
+            case _:
+                pass
+
+    return happened
+
+
+def _let_go(leg: Leg) -> None:
+    """The leg is nobody's other side any more; its client hangs up when it has been told."""
+    leg.other = None
+    leg.on_event = lambda _event: None
+
+
+async def _resume(leg: Leg) -> None:
+    """Whoever was on hold is so no more."""
+    with contextlib.suppress(CallError):  # it has hung up meanwhile, or wants to stay as it is
+        await leg.ask(Unhold(call_id=leg.id))
+
+
+def _report(leg: Leg, code: int, *, final: bool = False) -> None:
+    if not leg.is_over:
+        leg.flow.do(SendNotify(call_id=leg.id, code=code, reason=reason_phrase(code), final=final))

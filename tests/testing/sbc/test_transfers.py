@@ -1,0 +1,149 @@
+"""Transfers between three phones on the embedded SBC: who hears whom in the end, and who is told what."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from attrs import frozen
+
+from jzrx import CallError, JambonzCall, JambonzClient, create_jambonz_client
+from jzrx.events import Transferred
+from jzrx.media import tone
+from jzrx.testing import EmbeddedSbc
+from tests.interop.phones import hears_tone
+
+HZ = {"alice": 440, "bob": 660, "carol": 1000}
+
+
+@frozen
+class Table:
+    """Three phones; bob and carol answer whoever calls them."""
+
+    sbc: EmbeddedSbc
+    alice: JambonzClient
+    bob: JambonzClient
+    carol: JambonzClient
+
+
+def answer(call: JambonzCall) -> None:
+    """What bob and carol do with a call."""
+    call.answer()
+
+
+@pytest.fixture(params=["relay"])
+async def table(request: pytest.FixtureRequest) -> AsyncIterator[Table]:
+    async with AsyncExitStack() as stack:
+        sbc = await stack.enter_async_context(EmbeddedSbc(dict.fromkeys(HZ, "secret"), refer=request.param))
+        phones = [
+            await stack.enter_async_context(
+                create_jambonz_client(server=sbc.url, username=name, password="secret", audio=tone(hz))
+            )
+            for name, hz in HZ.items()
+        ]
+        for phone in phones[1:]:
+            phone.on("incoming", answer)
+        yield Table(sbc, *phones)
+
+
+async def the_call_of(client: JambonzClient) -> JambonzCall:
+    """The one call that the client has in the end."""
+    snapshot = await client.snapshot.wait(
+        lambda now: [str(call.state) for call in now.calls.values()] == ["connected"], timeout=5
+    )
+    return client.calls[next(iter(snapshot.calls))]
+
+
+async def calling(client: JambonzClient, target: str) -> JambonzCall:
+    call = client.call(target)
+    await call.answered()
+    await call.media_ready()
+    return call
+
+
+async def heard_by_each_other(table: Table) -> None:
+    bobs, carols = await the_call_of(table.bob), await the_call_of(table.carol)
+    assert not bobs.snapshot.value.is_remotely_held
+    await asyncio.gather(hears_tone(bobs, HZ["carol"]), hears_tone(carols, HZ["bob"]))
+
+
+async def test_blind(table: Table) -> None:
+    call = await calling(table.alice, "bob")
+    events: list[Transferred] = []
+    table.alice.events.subscribe(lambda event: events.append(event) if isinstance(event, Transferred) else None)
+    await call.transfer("carol")
+    assert [event.confirmed for event in events] == [True]
+    assert call.state == "ended"
+    await heard_by_each_other(table)
+    await (await the_call_of(table.bob)).hangup()
+    await table.carol.snapshot.wait(lambda now: not now.calls, timeout=5)
+
+
+async def test_the_callee_transfers(table: Table) -> None:
+    await calling(table.alice, "bob")
+    await (await the_call_of(table.bob)).transfer("carol")
+    alices, carols = await the_call_of(table.alice), await the_call_of(table.carol)
+    await asyncio.gather(hears_tone(alices, HZ["carol"]), hears_tone(carols, HZ["alice"]))
+
+
+async def test_attended(table: Table) -> None:
+    """Alice holds bob, asks carol, connects them; bob is not on hold any more."""
+    first = await calling(table.alice, "bob")
+    await first.hold()
+    consultation = await calling(table.alice, "carol")
+    await first.attended_transfer(consultation)
+    assert (first.state, consultation.state) == ("ended", "ended")
+    await heard_by_each_other(table)
+
+
+async def test_attended_with_a_party_that_called(table: Table) -> None:
+    """The consultation call is inbound (JsSIP issue 817)."""
+    first = await calling(table.alice, "bob")
+    table.alice.on("incoming", lambda call: call.answer())
+    await calling(table.carol, "alice")
+    consultation = next(call for call in table.alice.calls.values() if call is not first)
+    await consultation.answered()
+    await first.attended_transfer(consultation)
+    await heard_by_each_other(table)
+
+
+async def test_to_a_robot(table: Table) -> None:
+    call = await calling(table.alice, "bob")
+    await call.transfer("tone")
+    await hears_tone(await the_call_of(table.bob), 440)
+
+
+@pytest.mark.parametrize(("target", "code"), [("nobody", 480), ("sip:bob@elsewhere.example", 404)])
+async def test_a_target_that_is_not_there(table: Table, target: str, code: int) -> None:
+    call = await calling(table.alice, "bob")
+    with pytest.raises(CallError) as failure:
+        await call.transfer(target)
+    assert failure.value.code == code
+    assert call.state == "connected"
+    await hears_tone(call, HZ["bob"])
+
+
+async def test_a_target_that_declines(table: Table) -> None:
+    call = await calling(table.alice, "bob")
+    table.carol.off("incoming", answer)
+    table.carol.on("incoming", lambda incoming: incoming.hangup(603))
+    with pytest.raises(CallError) as failure:
+        await call.transfer("carol")
+    assert failure.value.code == 603
+    assert call.state == "connected"
+
+
+@pytest.mark.parametrize("table", ["refuse"], indirect=True)
+async def test_a_server_without_a_refer_hook(table: Table) -> None:
+    call = await calling(table.alice, "bob")
+    with pytest.raises(CallError) as failure:
+        await call.transfer("carol")
+    assert failure.value.code == 501
+    assert call.state == "connected"
+
+
+async def test_to_nobody_when_a_robot_is_the_other_side(table: Table) -> None:
+    call = await calling(table.alice, "echo")
+    with pytest.raises(CallError, match="603"):
+        await call.transfer("carol")
+    assert call.state == "connected"
