@@ -16,7 +16,9 @@ from jzrx.types import CallQualityStats
 
 __all__ = [
     "AudioReader",
+    "AudioSink",
     "AudioSource",
+    "AudioWriter",
     "IceServer",
     "MediaConfig",
     "MediaEngine",
@@ -60,6 +62,26 @@ class AudioSource(Protocol):
         ...
 
 
+class AudioWriter(Protocol):
+    """One use of a sink, written by the media thread."""
+
+    def write(self, frame: bytes) -> None:
+        """Take the next 20 ms that are heard (48000 Hz, s16le, mono). Never blocks."""
+        ...
+
+    def close(self) -> None:
+        """Release what the writer holds."""
+        ...
+
+
+class AudioSink(Protocol):
+    """Where to put what a call hears."""
+
+    def open(self) -> AudioWriter:
+        """A writer of 20 ms frames."""
+        ...
+
+
 class Playback(Protocol):
     """A source that plays over what a call sends."""
 
@@ -89,7 +111,7 @@ class MediaConfig:
     preferred_codecs: tuple[str, ...] = ()
     loopback: bool = False
     source: AudioSource | None = None
-    speaker: bool | str | None = None
+    sink: AudioSink | None = None
     srtp: bool = True
 
 

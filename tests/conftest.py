@@ -17,6 +17,13 @@ settings.register_profile("jzrx", deadline=None, derandomize=IN_CI)
 settings.load_profile("jzrx")
 
 
+@pytest.fixture(autouse=True)
+def _no_microphone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test listens to nobody's room: a call without `audio=` is silent, unless the test is one of devices."""
+    if request.node.get_closest_marker("devices") is None:
+        monkeypatch.setattr("jzrx.phone.audio_order.is_installed", lambda: False)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(INTEROP):

@@ -60,7 +60,7 @@ class MediaEngine:
             preferred=config.preferred_codecs,
             srtp=config.srtp,
         )
-        return MediaSession(thread, peer, application, call_id, emit, clock, config.source)
+        return MediaSession(thread, peer, application, call_id, emit, clock, config.source, config.sink)
 
     def _certificate(self) -> Certificate:
         if self._own_certificate is None or self._own_certificate.is_stale:

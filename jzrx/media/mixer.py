@@ -10,7 +10,7 @@ from attrs import define
 
 from jzrx.ports import AudioReader
 
-__all__ = ["Mixer", "Play"]
+__all__ = ["Mixer", "Play", "mix"]
 
 _log = logging.getLogger("jzrx.media")
 
@@ -64,7 +64,7 @@ class Mixer:
     def read(self) -> bytes:
         """The next 20 ms."""
         frames = [frame for frame in (self._read_source(), *map(self._read_play, tuple(self._plays))) if frame]
-        frame = frames[0] if len(frames) == 1 else _mix(frames) if frames else self._silence
+        frame = frames[0] if len(frames) == 1 else mix(frames) if frames else self._silence
         if self.muted:
             frame = self._silence if self._was_muted else self._fade_out(frame)
         elif self._was_muted:
@@ -90,7 +90,7 @@ class Mixer:
             self._leaving = None
             frames = [self._fade_out(last)] if last else []
             frames += [self._fade_in(frame)] if frame else []
-            return _mix(frames) if frames else None
+            return mix(frames) if frames else None
         return frame
 
     def _read_play(self, play: Play) -> bytes | None:
@@ -128,7 +128,7 @@ class Mixer:
         return samples.tobytes().ljust(len(frame), b"\0")
 
 
-def _mix(frames: list[bytes]) -> bytes:
+def mix(frames: list[bytes]) -> bytes:
     """The sum of frames, clipped softly: straight up to 80 % of full scale, bent above."""
     sums = array("h", frames[0]).tolist()
     for frame in frames[1:]:

@@ -2,7 +2,7 @@
 
 from av import AudioFrame, AudioResampler
 
-__all__ = ["Resampler", "from_frame", "to_frame"]
+__all__ = ["Framer", "Resampler", "from_frame", "to_frame"]
 
 
 def to_frame(pcm: bytes, rate: int, time: int = 0) -> AudioFrame:
@@ -41,3 +41,19 @@ class Resampler:
         if self._source == self._target or not self._time:
             return b""
         return b"".join(map(from_frame, self._resampler.resample(None)))
+
+
+class Framer:
+    """Sound at one rate, in frames of 20 ms, as frames of 20 ms at another."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._resampler = Resampler(source, target)
+        self._size = target // 50 * 2
+        self._ready = b""
+
+    def convert(self, sound: bytes) -> bytes:
+        """Some samples later than they came in: as many as the filter is long."""
+        self._ready += self._resampler.convert(sound)
+        self._ready = bytes(max(0, self._size - len(self._ready))) + self._ready
+        frame, self._ready = self._ready[: self._size], self._ready[self._size :]
+        return frame

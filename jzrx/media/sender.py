@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from jzrx.media.codecs import Encoder, make_encoder
 from jzrx.media.mixer import Mixer
-from jzrx.media.resample import Resampler
+from jzrx.media.resample import Framer
 from jzrx.media.rtp import RtpPacket, pack_header, sequence_delta
 from jzrx.media.sdp import Codec
 
@@ -50,7 +50,7 @@ class Sender:
         """Send as `codec`, with the other side's payload type and parameters, from now on."""
         self.codec = codec
         self._encoder: Encoder = make_encoder(codec, max_bitrate=max_bitrate)
-        self._framers: dict[int, _Framer] = {}
+        self._framers: dict[int, Framer] = {}
 
     def tick(self, due: int) -> None:
         """Send what is due."""
@@ -71,7 +71,7 @@ class Sender:
     def _send(self, sound: bytes, rate: int) -> None:
         if rate != self._encoder.rate:
             if rate not in self._framers:
-                self._framers[rate] = _Framer(rate, self._encoder.rate)
+                self._framers[rate] = Framer(rate, self._encoder.rate)
             sound = self._framers[rate].convert(sound)
         self._passed = None  # whoever passes packets on after this one numbers them anew
         self._emit(self._sequence, self.timestamp, self._encoder.encode(sound), marker=not self._talking)
@@ -117,19 +117,3 @@ class Sender:
             self._timestamp += max(0, ahead + self._encoder.timestamp_step)
         self._passed = None
         self._relayed.clear()
-
-
-class _Framer:
-    """Sound at one rate, in frames of 20 ms, as frames of 20 ms at another."""
-
-    def __init__(self, source: int, target: int) -> None:
-        self._resampler = Resampler(source, target)
-        self._size = target // 50 * 2
-        self._ready = b""
-
-    def convert(self, sound: bytes) -> bytes:
-        """Some samples later than they came in: as many as the filter is long."""
-        self._ready += self._resampler.convert(sound)
-        self._ready = bytes(max(0, self._size - len(self._ready))) + self._ready
-        frame, self._ready = self._ready[: self._size], self._ready[self._size :]
-        return frame

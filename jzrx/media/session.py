@@ -20,7 +20,7 @@ from jzrx.media.peer import MediaPeer
 from jzrx.media.sources import claim
 from jzrx.media.stream import Sink
 from jzrx.media.thread import MediaThread
-from jzrx.ports import AudioSource, MediaError
+from jzrx.ports import AudioSink, AudioSource, AudioWriter, MediaError
 from jzrx.types import CallQualityStats, MediaState
 
 __all__ = ["MediaSession"]
@@ -41,15 +41,19 @@ class MediaSession:
         emit: Callable[[CallEvent], None],
         clock: Callable[[], float],
         source: AudioSource | None,
+        sink: AudioSink | None,
     ) -> None:
         self._thread = thread
         self._peer = peer
         self._application = application
         self._closing: asyncio.Future[None] | None = None
         self._incoming = _Incoming(lambda listening: self._call(peer.listen, listening))
-        self._outward = _Outward(call_id, emit, clock, self._incoming)
+        writer = sink.open() if sink is not None else None
+        self._outward = _Outward(call_id, emit, clock, self._incoming, writer)
         thread.call(self._enter)
         thread.call(peer.set_source, source)
+        if writer is not None:
+            thread.call(peer.add_sink, _into(writer))
 
     def _enter(self) -> None:
         self._outward.cross(self._thread.enter(self._peer, self._application))
@@ -151,6 +155,13 @@ class MediaSession:
             self._thread.call(work, *arguments)
 
 
+def _into(writer: AudioWriter) -> Sink:
+    def write(sound: bytes, concealed: bool) -> None:
+        writer.write(sound)
+
+    return write
+
+
 class Playback:
     """A source that plays over what a call sends; keeps the port `jzrx.ports.Playback`."""
 
@@ -225,13 +236,19 @@ class _Outward:
     """The peer's observer: everything it is told on the media thread crosses to the application's loop."""
 
     def __init__(
-        self, call_id: str, emit: Callable[[CallEvent], None], clock: Callable[[], float], incoming: _Incoming
+        self,
+        call_id: str,
+        emit: Callable[[CallEvent], None],
+        clock: Callable[[], float],
+        incoming: _Incoming,
+        writer: AudioWriter | None,
     ) -> None:
         self.completed = asyncio.Event()
         self._call_id = call_id
         self._emit = emit
         self._clock = clock
         self._incoming = incoming
+        self._writer = writer
         self._crossing: Crossing | None = None
         self._frames: FrameQueue | None = None
 
@@ -269,4 +286,6 @@ class _Outward:
             self.completed.set()
             self._incoming.complete()
 
+        if self._writer is not None:
+            self._writer.close()
         self._post(deliver)

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -13,9 +13,10 @@ from jzrx.checks import is_media_type
 from jzrx.errors import CallError, JambonzError
 from jzrx.events import CallCreated, CallEnded, CallReleased, MuteChanged
 from jzrx.headers import checked_headers, is_encodable
-from jzrx.options import AnswerOptions, Audio, JambonzCallOptions
+from jzrx.options import AnswerOptions, JambonzCallOptions
+from jzrx.phone.audio_order import call_audio
 from jzrx.phone.line import Line, Settled
-from jzrx.ports import AudioSource, MediaConfig
+from jzrx.ports import MediaConfig
 from jzrx.store import CallSnapshot
 from jzrx.store.selectors import current_call, is_open
 from jzrx.types import CallDirection, CallEndCause, CallState, Headers
@@ -299,17 +300,14 @@ class CallControl:
     def _config(self, options: AnswerOptions) -> MediaConfig:
         ours = self._phone.options
         servers = options.ice_servers
+        source, sink = call_audio(ours, options, self._phone.devices)
         return MediaConfig(
             ice_servers=ours.ice_servers if servers is None else servers,
             preferred_codecs=tuple(options.preferred_codecs),
             loopback=ours.is_loopback,
-            source=_source(options.audio if options.audio is not None else ours.audio),
-            speaker=ours.speaker,
+            source=source,
+            sink=sink,
         )
-
-
-def _source(audio: Audio | None) -> AudioSource | None:
-    return cast(AudioSource | None, audio() if callable(audio) and not hasattr(audio, "open") else audio)
 
 
 def check_refusal(code: int) -> None:

@@ -19,6 +19,7 @@ from jzrx.commands import Command
 from jzrx.errors import CallError, JambonzError
 from jzrx.events import ActionFailed, CallAnswered, CallEnded, CallProgressed, CallReceived, CallReleased, Event
 from jzrx.headers import RemoteHeaders
+from jzrx.media.devices.taps import DeviceChoice
 from jzrx.options import JambonzClientOptions
 from jzrx.phone.background import is_running_here, loop_for_client
 from jzrx.phone.control import CallControl
@@ -51,6 +52,7 @@ class Phone:
         self.parts = parts
         self.store = Store()
         self.emitter = Emitter("the client", CLIENT_EVENTS)
+        self.devices = DeviceChoice(output=options.speaker if isinstance(options.speaker, str) else None)
         self.line: Line | None = None
         self._make_call = make_call
         self._calls: dict[str, JambonzCall] = {}

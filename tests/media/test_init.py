@@ -9,11 +9,11 @@ import jzrx.media
 
 
 def test_the_public_names():
-    assert jzrx.media.__all__ == dir(jzrx.media) == ["AudioFrame", "pcm", "silence", "tone", "wav"]
+    assert jzrx.media.__all__ == dir(jzrx.media) == ["AudioFrame", "microphone", "pcm", "silence", "tone", "wav"]
     for name in jzrx.media.__all__:
         assert getattr(jzrx.media, name).__doc__
-    with pytest.raises(AttributeError, match="microphone"):
-        _ = jzrx.media.microphone  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError, match="camera"):
+        _ = jzrx.media.camera  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_pyav_is_loaded_with_the_first_source_and_numpy_never():

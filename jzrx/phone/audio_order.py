@@ -1,0 +1,47 @@
+"""What a call sends and where it is heard, when its options are to say."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from jzrx.media.devices.endpoints import Microphone, Speaker, bound, microphone
+from jzrx.media.devices.library import is_installed
+from jzrx.media.devices.taps import DeviceChoice
+from jzrx.options import AnswerOptions, Audio, JambonzCallOptions, JambonzClientOptions
+from jzrx.ports import AudioSink, AudioSource
+
+__all__ = ["call_audio"]
+
+
+def call_audio(
+    ours: JambonzClientOptions, options: AnswerOptions, devices: DeviceChoice
+) -> tuple[AudioSource | None, AudioSink | None]:
+    """The source and the sink of a call; `devices` are those that its client has chosen.
+
+    The source is that of the call, else the client's, else the microphone if the extra `[audio]` is installed and the
+    call does not refuse it (`media_constraints`), else silence (None). A microphone that is only the default, on a
+    machine without one, is silent, too.
+    """
+    source = _made(options.audio if options.audio is not None else ours.audio)
+    if source is None:
+        source = _microphone(options)
+    if source is not None:
+        source = bound(source, devices)
+    speaker = ours.speaker if ours.speaker is not None else isinstance(source, Microphone)
+    if speaker is False:
+        return source, None
+    return source, Speaker(devices, is_default=ours.speaker is None and _is_default(source))
+
+
+def _made(audio: Audio | None) -> AudioSource | None:
+    return cast(AudioSource | None, audio() if callable(audio) and not hasattr(audio, "open") else audio)
+
+
+def _microphone(options: AnswerOptions) -> AudioSource | None:
+    wanted = options.media_constraints["audio"] if isinstance(options, JambonzCallOptions) else True
+    if isinstance(wanted, Mapping):
+        return microphone(cast(Mapping[str, Any], wanted)["deviceId"])
+    return Microphone(is_default=True) if wanted and is_installed() else None
+
+
+def _is_default(source: AudioSource | None) -> bool:
+    return isinstance(source, Microphone) and source.is_default
