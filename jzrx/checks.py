@@ -37,7 +37,7 @@ __all__ = [
     "text",
 ]
 
-CODECS = ("opus", "PCMU", "PCMA")
+CODECS = ("opus", "G722", "PCMU", "PCMA")
 """The codecs that calls negotiate, by their names in SDP, in the order of preference."""
 
 DIGEST_ALGORITHMS = ("SHA-512-256", "SHA-256", "MD5")

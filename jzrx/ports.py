@@ -155,6 +155,18 @@ class MediaSession(Protocol):
         """What is heard, as `AudioFrame`s: hot, one each 20 ms, completing at the end."""
         ...
 
+    @property
+    def can_send_dtmf(self) -> bool | None:
+        """Whether tones can be sent by RTP now (telephone-event, RFC 4733); None: nothing was agreed yet."""
+        ...
+
+    async def send_dtmf(self, tones: str, *, duration_ms: int = 100, gap_ms: int = 70) -> None:
+        """Send tones by RTP, after those that wait already; done when the last packet has left.
+
+        Emits DtmfSent for each. Raises MediaError when the other side takes none, or holds the call.
+        """
+        ...
+
     async def stats(self) -> CallQualityStats | None:
         """The quality since the call began; None until media is up."""
         ...

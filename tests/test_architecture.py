@@ -53,6 +53,7 @@ PURE_MEDIA = {
     "rtcp",
     "codecs",
     "g711",
+    "g722",
     "opus",
     "resample",
     "dtmf",

@@ -1,4 +1,4 @@
-"""Encoders and decoders between s16le mono sound and RTP payloads: Opus (RFC 7587), PCMU and PCMA (RFC 3551).
+"""Encoders and decoders between s16le mono sound and RTP payloads: Opus (RFC 7587), G722, PCMU and PCMA (RFC 3551).
 
 Whatever arrives, a decoder returns sound: what it cannot decode it conceals, and counts in `errors`.
 """
@@ -6,6 +6,7 @@ Whatever arrives, a decoder returns sound: what it cannot decode it conceals, an
 from typing import Protocol
 
 from jzrx.media.g711 import G711Decoder, G711Encoder
+from jzrx.media.g722 import G722Decoder, G722Encoder
 from jzrx.media.opus import OpusSettings, make_opus_decoder, make_opus_encoder
 from jzrx.media.sdp import Codec
 
@@ -66,6 +67,8 @@ def make_encoder(codec: Codec, *, max_bitrate: int | None = None) -> Encoder:
             return make_opus_encoder(OpusSettings.wanted(codec.parameters, max_bitrate))
         case "PCMU" | "PCMA" as law:
             return G711Encoder(law)
+        case "G722":
+            return G722Encoder()
         case _:
             raise ValueError(f"No encoder for {codec.name}.")
 
@@ -77,5 +80,7 @@ def make_decoder(codec: Codec) -> Decoder:
             return make_opus_decoder()
         case "PCMU" | "PCMA" as law:
             return G711Decoder(law)
+        case "G722":
+            return G722Decoder()
         case _:
             raise ValueError(f"No decoder for {codec.name}.")

@@ -18,6 +18,7 @@ from jzrx.ports import MediaError
 
 __all__ = [
     "CODECS",
+    "EVENTS",
     "Agreement",
     "LocalMedia",
     "apply_answer",
@@ -29,10 +30,17 @@ __all__ = [
 
 CODECS: tuple[Codec, ...] = (
     Codec("opus", 48000, 2, 111, "minptime=10;useinbandfec=1"),
+    Codec("G722", 8000, 1, 9),
     Codec("PCMU", 8000, 1, 0),
     Codec("PCMA", 8000, 1, 8),
 )
 """What we speak, best first."""
+
+EVENTS: tuple[Codec, ...] = (
+    Codec("telephone-event", 48000, 1, 110, "0-15"),
+    Codec("telephone-event", 8000, 1, 101, "0-15"),
+)
+"""DTMF (RFC 4733), for each clock rate of our codecs."""
 
 
 def choose_codecs(preferred: Sequence[str] = ()) -> tuple[Codec, ...]:
@@ -70,8 +78,9 @@ class LocalMedia:
 class Agreement:
     """The outcome of one offer and answer; hand the last one to the next.
 
-    `codec` is what we send, with the other side's payload type and parameters. `receivable` is every format that was
-    ever agreed, each with the payload type that it arrives with. `direction` is what may flow, seen from us.
+    `codec` is what we send, with the other side's payload type and parameters, `telephone_event` what carries tones
+    beside it, None if nothing does. `receivable` is every format that was ever agreed, each with the payload type that
+    it arrives with. `direction` is what may flow, seen from us.
     `remotely_held`: the other side asked us not to send. `setup` is our part in DTLS: `active` is the client.
     `rtcp_mux` False: send no RTCP. `max_bitrate` is the other side's limit (bit/s).
     """
@@ -81,6 +90,7 @@ class Agreement:
     local_audio: AudioDescription
     remote_audio: AudioDescription
     codec: Codec
+    telephone_event: Codec | None
     receivable: tuple[Codec, ...]
     direction: Direction
     remotely_held: bool
@@ -88,10 +98,16 @@ class Agreement:
     rtcp_mux: bool
     max_bitrate: int | None = None
 
+    @property
+    def can_send_tones(self) -> bool:
+        """Tones may go out by RTP: telephone-event was agreed, and the other side does not hold us."""
+        return self.telephone_event is not None and self.direction.sends
+
 
 def make_offer(local: LocalMedia, agreed: Agreement | None = None, *, held: bool = False) -> SessionDescription:
     """What we propose; with `agreed`, within a call. `held`: we put the other side on hold."""
     codecs = _preferred_first(local.codecs, local.preferred)
+    codecs += _events_beside(codecs, EVENTS)
     if agreed:
         codecs = _keep_payload_types(codecs, agreed)
         # A re-offer that put another codec first would change the sound of the call for no reason.
@@ -133,6 +149,8 @@ def make_answer(
     # "if a particular codec was referenced with a specific payload type number in the offer, that same payload type
     # number SHOULD be used for that codec in the answer." (RFC 3264 section 6.1)
     codecs = tuple(evolve(theirs, fmtp=ours.fmtp) for theirs, ours in common)
+    events = _events_beside(codecs, offered.codecs)
+    codecs += tuple(evolve(event, fmtp=EVENTS[0].fmtp) for event in events)
     remotely_held = not offered.direction.receives or offered.is_zero_address
     setup = _answer_setup(offered, agreed)
     audio = AudioDescription(
@@ -160,6 +178,7 @@ def make_answer(
         local_audio=audio,
         remote_audio=offered,
         codec=common[0][0],
+        telephone_event=_event_of(common[0][0], events),
         receivable=_merge(codecs, agreed.receivable if agreed else ()),
         direction=_flow(audio, offered),
         remotely_held=remotely_held,
@@ -182,7 +201,8 @@ def apply_answer(offer: SessionDescription, answer: SessionDescription, agreed: 
         raise _refusal("The other side refused the audio stream.", '304 jzrx "Media type not available: audio"')
     _check_transport(answered, plain=not offered.fingerprints)
     known = [codec for codec in answered.codecs if any(codec.same_format(ours) for ours in offered.codecs)]
-    if not known:
+    codec = next((codec for codec in known if not codec.is_event), None)
+    if codec is None:
         raise _no_codec(answered)
     if offered.direction is Direction.SENDRECV:
         remotely_held = not answered.direction.receives or answered.is_zero_address
@@ -194,7 +214,8 @@ def apply_answer(offer: SessionDescription, answer: SessionDescription, agreed: 
         remote=answer,
         local_audio=offered,
         remote_audio=answered,
-        codec=known[0],
+        codec=codec,
+        telephone_event=_event_of(codec, known),
         receivable=_merge((*offered.codecs, *known), agreed.receivable if agreed else ()),
         direction=_flow(offered, answered),
         remotely_held=remotely_held,
@@ -262,6 +283,18 @@ def _versioned(description: SessionDescription, agreed: Agreement) -> SessionDes
     # "the version in the origin field MUST increment by one from the previous SDP." (RFC 3264 section 8)
     same = evolve(description, version=agreed.local.version)
     return same if same == agreed.local else evolve(description, version=agreed.local.version + 1)
+
+
+def _events_beside(codecs: Iterable[Codec], events: Iterable[Codec]) -> list[Codec]:
+    """Those of `events` that can go beside one of `codecs`."""
+    # They share the timestamps, so they have to share their clock (RFC 7160).
+    rates = {codec.clock_rate for codec in codecs}
+    known = (event for event in events if any(event.same_format(ours) for ours in EVENTS))
+    return [event for event in known if event.clock_rate in rates]
+
+
+def _event_of(codec: Codec, formats: Iterable[Codec]) -> Codec | None:
+    return next((event for event in _events_beside((codec,), formats)), None)
 
 
 def _preferred_first(codecs: Iterable[Codec], preferred: Sequence[str]) -> list[Codec]:

@@ -12,11 +12,12 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from jzrx.media.frames import AudioFrame
+from jzrx.media.dtmf import ToneListener
 from jzrx.media.ice_servers import Server
 from jzrx.media.negotiation import Agreement, LocalMedia, apply_answer, make_answer, make_offer, same_transport
+from jzrx.media.observer import Observer
 from jzrx.media.sdp import SessionDescription, build, parse
 from jzrx.media.stream import Sink, Stream
 from jzrx.media.thread import MediaThread
@@ -24,7 +25,7 @@ from jzrx.media.transport import IceDtls
 from jzrx.ports import AudioSource, MediaError
 from jzrx.types import CallQualityStats, MediaState
 
-__all__ = ["MediaPeer", "Observer"]
+__all__ = ["MediaPeer"]
 
 T = TypeVar("T")
 logger = logging.getLogger("jzrx.media")
@@ -32,30 +33,6 @@ logger = logging.getLogger("jzrx.media")
 CLOSED = "The call's media is closed."
 PLAIN = "This session offers plain RTP, and carries none."
 CANCEL_INTERVAL = 0.02  # s
-
-
-class Observer(Protocol):
-    """Who is told what happens; on the media thread."""
-
-    def media_changed(self, media: MediaState, reason: str | None) -> None:
-        """The way to the other side is being made, is there, or failed for `reason`."""
-        ...
-
-    def remote_hold_changed(self, held: bool) -> None:
-        """The other side held us, or took that back."""
-        ...
-
-    def frame_heard(self, frame: AudioFrame) -> None:
-        """The next 20 ms, if somebody listens."""
-        ...
-
-    def playback_ended(self, token: object) -> None:
-        """What `play` was given as `token` has ended."""
-        ...
-
-    def closed(self) -> None:
-        """Nothing more will happen."""
-        ...
 
 
 class MediaPeer:
@@ -275,6 +252,7 @@ class MediaPeer:
             cname=self._cname,
             send_rtp=self._send_rtp,
             send_rtcp=self._send_rtcp,
+            on_tone=self._tell().tone_received,
             now=self._thread.loop.time,
         )
 
@@ -327,6 +305,10 @@ class MediaPeer:
             self._tell().playback_ended(token)
 
     def listen(self, listening: bool) -> None:
+    def send_tones(self, tones: str, duration_ms: int, gap_ms: int, listener: ToneListener) -> None:
+        """Send tones by RTP, when something was agreed; `listener` hears how it goes, here."""
+        self._with_stream(lambda stream: stream.send_tones(tones, duration_ms, gap_ms, listener))
+
         """Tell the observer each frame, or no more."""
         listener = self._tell().frame_heard if listening else None
         self._with_stream(lambda stream: setattr(stream, "listener", listener))
@@ -376,6 +358,11 @@ class MediaPeer:
     # --- its life ---
 
     @property
+    @property
+    def agreed(self) -> Agreement | None:
+        """What holds now. From any thread."""
+        return self._agreed
+
     def is_closed(self) -> bool:
         """It is closed, or about to be."""
         return self._closed

@@ -73,6 +73,11 @@ class Codec:
         pairs = (part.strip().partition("=") for part in self.fmtp.split(";"))
         return {name.strip().lower(): value.strip() for name, _, value in pairs if name}
 
+    @property
+    def is_event(self) -> bool:
+        """Whether it carries tones (RFC 4733) instead of sound."""
+        return self.name.lower() == "telephone-event"
+
     def same_format(self, other: "Codec") -> bool:
         """Whether both are the same format, whatever their payload types and parameters."""
         if self.clock_rate != other.clock_rate or self.name.lower() != other.name.lower():

@@ -1,10 +1,12 @@
-"""Our RTP stream: 20 ms of sound each tick, encoded; or the packets of another call, passed on as they are."""
+"""Our RTP stream: 20 ms of sound each tick, encoded, or of a tone; or the packets of another call, passed on as they
+are."""
 
 import secrets
 from collections import deque
 from collections.abc import Callable
 
 from jzrx.media.codecs import Encoder, make_encoder
+from jzrx.media.dtmf import ToneSender
 from jzrx.media.mixer import Mixer
 from jzrx.media.resample import Framer
 from jzrx.media.rtp import RtpPacket, pack_header, sequence_delta
@@ -20,13 +22,15 @@ class Sender:
     """Numbers, encodes and counts what we send; `transmit` gets the packets.
 
     `sends`: packets flow at all. `silent`: they carry silence. What the mixer says goes by unheard meanwhile, as what
-    is said into a microphone does.
+    is said into a microphone does. `tones` go out in place of all that, as `telephone_event`, if there is one.
     """
 
     def __init__(self, ssrc: int, codec: Codec, max_bitrate: int | None, transmit: Callable[[bytes], None]) -> None:
         self.ssrc = ssrc
         self.sends = False
         self.silent = False
+        self.telephone_event: Codec | None = None
+        self.tones = ToneSender()
         self.packets = 0
         self.octets = 0
         self._transmit = transmit
@@ -63,7 +67,7 @@ class Sender:
                     sound, rate = relayed, 48000
             if not self.sends:
                 self._talking = False
-            elif self._passed is None or self.silent:
+            elif not self._send_tone() and (self._passed is None or self.silent):
                 self._send(sound, rate)
             self._timestamp += self._encoder.timestamp_step
         self._timestamp += max(0, due - MAX_BURST) * self._encoder.timestamp_step
@@ -74,16 +78,28 @@ class Sender:
                 self._framers[rate] = Framer(rate, self._encoder.rate)
             sound = self._framers[rate].convert(sound)
         self._passed = None  # whoever passes packets on after this one numbers them anew
-        self._emit(self._sequence, self.timestamp, self._encoder.encode(sound), marker=not self._talking)
+        payload = self._encoder.encode(sound)
+        self._emit(self.codec, self._sequence, self.timestamp, payload, marker=not self._talking)
 
-    def _emit(self, sequence: int, timestamp: int, payload: bytes, *, marker: bool) -> None:
+    def _send_tone(self) -> bool:
+        if self.tones.is_idle or self.telephone_event is None:
+            return False
+        if self.tones.is_due:
+            self._stop_passing()  # a tone that begins now takes its timestamp from us
+        event = self.tones.tick(self.timestamp, self.telephone_event.clock_rate)
+        if event is None:
+            return False
+        self._emit(self.telephone_event, self._sequence, event.timestamp, event.payload, marker=event.marker)
+        return True
+
+    def _emit(self, codec: Codec, sequence: int, timestamp: int, payload: bytes, *, marker: bool) -> None:
         if sequence_delta(sequence, self._sequence) >= 0:
             self._sequence = (sequence + 1) & 0xFFFF
         # RFC 3551 section 4.1: the marker is set on the first packet of a talkspurt only.
         self._talking = True
         self.packets += 1
         self.octets += len(payload)
-        self._transmit(pack_header(self.codec.payload_type, sequence, timestamp, self.ssrc, marker) + payload)
+        self._transmit(pack_header(codec.payload_type, sequence, timestamp, self.ssrc, marker) + payload)
 
     # --- another call's audio in place of ours ---
 
@@ -91,17 +107,28 @@ class Sender:
         """Pass a packet of another call on under our numbers; False: it is in another format, relay its sound."""
         if not codec.same_format(self.codec):
             return False
-        if not self.sends or self.silent:
+        if not self.sends or self.silent or self.tones.is_sounding:
             self._passed = None
             return True
         first = self._passed is None or self._passed.ssrc != packet.ssrc
         if first:
             self._offsets = self._sequence - packet.sequence, self._timestamp - packet.timestamp
         self._passed = packet
+        self._pass(packet, self.codec, marker=first or packet.marker)
+        return True
+
+    def relay_event(self, packet: RtpPacket, event: Codec) -> bool:
+        """Pass a packet of a tone on, if the sound around it is; False: send the tone anew."""
+        passed, ours = self._passed, self.telephone_event
+        if passed is None or passed.ssrc != packet.ssrc or ours is None or not event.same_format(ours):
+            return False
+        self._pass(packet, ours, marker=packet.marker)
+        return True
+
+    def _pass(self, packet: RtpPacket, codec: Codec, *, marker: bool) -> None:
         sequence = (packet.sequence + self._offsets[0]) & 0xFFFF
         timestamp = (packet.timestamp + self._offsets[1]) & 0xFFFFFFFF
-        self._emit(sequence, timestamp, packet.payload, marker=first or packet.marker)
-        return True
+        self._emit(codec, sequence, timestamp, packet.payload, marker=marker)
 
     def relay_sound(self, sound: bytes) -> None:
         """Send 20 ms of another call (48000 Hz) in place of what the mixer says."""
@@ -110,10 +137,13 @@ class Sender:
 
     def stop_relaying(self) -> None:
         """Send what the mixer says again."""
+        self._stop_passing()
+        self._relayed.clear()
+
+    def _stop_passing(self) -> None:
         if self._passed is not None:
             # Ours go on after the last one that was passed on, also when the other side's clock is faster.
             last = self._passed.timestamp + self._offsets[1]
             ahead = ((last - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
             self._timestamp += max(0, ahead + self._encoder.timestamp_step)
         self._passed = None
-        self._relayed.clear()

@@ -13,12 +13,12 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from jzrx.action import Deferred
-from jzrx.events import CallEvent, MediaStateChanged, RemoteHoldChanged
+from jzrx.events import CallEvent, DtmfReceived, DtmfSent, MediaStateChanged, RemoteHoldChanged
 from jzrx.media.crossing import Crossing, FrameQueue
 from jzrx.media.frames import AudioFrame
 from jzrx.media.peer import MediaPeer
 from jzrx.media.sources import claim
-from jzrx.media.stream import Sink
+from jzrx.media.stream import NO_TONES, Sink
 from jzrx.media.thread import MediaThread
 from jzrx.ports import AudioSink, AudioSource, AudioWriter, MediaError
 from jzrx.types import CallQualityStats, MediaState
@@ -115,6 +115,28 @@ class MediaSession:
         """The quality since the call began; None until media is up."""
         return None if self._closing is not None else await self._run(self._peer.stats())
 
+    @property
+    def can_send_dtmf(self) -> bool | None:
+        """Whether tones can be sent by RTP now (telephone-event, RFC 4733); None: nothing was agreed yet."""
+        agreed = self._peer.agreed
+        return None if agreed is None else agreed.can_send_tones
+
+    async def send_dtmf(self, tones: str, *, duration_ms: int = 100, gap_ms: int = 70) -> None:
+        """Send tones (0-9, *, #, A-D; `,` is a pause of 2 s) by RTP, in place of the sound; muted or holding, too.
+
+        `duration_ms` is 40 to 1300, `gap_ms` 40 to 5000. Sequences wait for each other. Emits DtmfSent for each tone;
+        done when the last packet has left. Raises MediaError when the other side takes none, or holds the call.
+        """
+        if self._closing is not None or self._peer.is_closed:
+            raise MediaError("The call's media is closed.")
+        if not self.can_send_dtmf:
+            raise MediaError(NO_TONES)
+        sending = _Sending(self._outward)
+        self._call(self._peer.send_tones, tones, duration_ms, gap_ms, sending)
+        error = await sending.outcome
+        if error is not None:
+            raise MediaError(error)
+
     # --- for servers and robots ---
 
     def add_sink(self, sink: Sink) -> Callable[[], None]:
@@ -184,6 +206,20 @@ class Playback:
 
     def __repr__(self) -> str:
         return f"<Playback {'over' if self._ended.action.done else 'playing'}>"
+
+
+class _Sending:
+    """A sequence of tones on its way (`jzrx.media.dtmf.ToneListener`): told on the media thread, awaited outside."""
+
+    def __init__(self, outward: "_Outward") -> None:
+        self.outcome: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._outward = outward
+
+    def sent(self, tone: str) -> None:
+        self._outward.tone_sent(tone)
+
+    def ended(self, error: str | None) -> None:
+        self._outward.settle(self.outcome, error)
 
 
 class _Incoming(Observable[AudioFrame]):
@@ -278,6 +314,23 @@ class _Outward:
         def deliver() -> None:
             if isinstance(token, Playback):
                 token.end()
+
+        self._post(deliver)
+
+    def tone_received(self, tone: str) -> None:
+        self._post(
+            lambda: self._emit(DtmfReceived(at=self._clock(), call_id=self._call_id, tone=tone, method="rtp"))
+        )
+
+    def tone_sent(self, tone: str) -> None:
+        self._post(lambda: self._emit(DtmfSent(at=self._clock(), call_id=self._call_id, tone=tone, method="rtp")))
+
+    def settle(self, outcome: "asyncio.Future[str | None]", error: str | None) -> None:
+        """Set a result where it is awaited."""
+
+        def deliver() -> None:
+            if not outcome.done():
+                outcome.set_result(error)
 
         self._post(deliver)
 

@@ -47,14 +47,19 @@ class ReceiveStatistics:
         self._reported = Totals()
         self._last_report: tuple[int, float] | None = None
 
-    def update(self, packet: RtpPacket, arrival: float, clock_rate: int) -> None:
-        """Count a packet that came at `arrival` (s); `clock_rate` is its codec's."""
+    def update(self, packet: RtpPacket, arrival: float, clock_rate: int | None) -> None:
+        """Count a packet that came at `arrival` (s); `clock_rate` is its codec's.
+
+        None: its timestamp does not say when it was sent (RFC 4733: that of a tone's start), so it has no jitter.
+        """
         delta = sequence_delta(packet.sequence, self._highest & 0xFFFF)
         if packet.ssrc != self._ssrc or abs(delta) > _MAX_JUMP:
             self._begin(packet)
         else:
             self._highest = max(self._highest, self._highest + delta)
         self._received += 1
+        if clock_rate is None:
+            return
         # D(i,j) = (Rj - Ri) - (Sj - Si); J(i) = J(i-1) + (|D(i-1,i)| - J(i-1)) / 16 (RFC 3550 section 6.4.1)
         transit = arrival * clock_rate - packet.timestamp
         if self._transit is not None and clock_rate == self._clock_rate:

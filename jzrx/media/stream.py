@@ -5,22 +5,24 @@ import random
 import time
 from collections.abc import Callable
 
+from jzrx.media.dtmf import Heard, ToneListener, ToneReceiver
 from jzrx.media.frames import AudioFrame
 from jzrx.media.negotiation import Agreement
 from jzrx.media.playout import Playout
 from jzrx.media.rtcp import ReceiverReport, SenderReport, SourceDescription, pack_rtcp, parse_rtcp
-from jzrx.media.rtp import RtpError, parse_rtp
+from jzrx.media.rtp import RtpError, RtpPacket, parse_rtp
 from jzrx.media.sdp import Codec
 from jzrx.media.sender import MAX_BURST, Sender
 from jzrx.media.stats import ReceiveStatistics, ntp_time, quality_stats, round_trip
 from jzrx.ports import AudioReader, AudioSource
 from jzrx.types import CallQualityStats
 
-__all__ = ["Sink", "Stream"]
+__all__ = ["NO_TONES", "Sink", "Stream"]
 
 RATE = 48000  # Hz, of all that is heard
 TICK = 0.02  # s
 SILENCE = bytes(RATE // 50 * 2)
+NO_TONES = "The other side takes no tones by RTP: it holds the call, or does not speak telephone-event (RFC 4733)."
 FIRST_REPORT = 50  # ticks, so that both sides soon know the round trip
 REPORT_INTERVAL = 250  # ticks
 
@@ -33,7 +35,8 @@ logger = logging.getLogger("jzrx.media")
 class Stream:
     """Sends what the mixer says and plays out what arrives, in the formats and directions that were agreed.
 
-    `send_rtp` and `send_rtcp` take plain packets; `now` is the loop's clock (s).
+    `send_rtp` and `send_rtcp` take plain packets; `on_tone` gets each tone that arrives,
+    when it begins; `now` is the loop's clock (s).
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Stream:
         cname: str,
         send_rtp: Callable[[bytes], None],
         send_rtcp: Callable[[bytes], None],
+        on_tone: Callable[[str], None],
         now: Callable[[], float],
     ) -> None:
         self.sender = Sender(ssrc, agreement.codec, agreement.max_bitrate, send_rtp)
@@ -53,8 +57,11 @@ class Stream:
         self._relay: Stream | None = None
         self._cname = cname
         self._send_rtcp = send_rtcp
+        self._on_tone = on_tone
         self._now = now
-        self._playout = Playout(agreement.receivable, rate=RATE)
+        self._playout = Playout(_sounds(agreement), rate=RATE)
+        self._tones = ToneReceiver()
+        self._tone_is_passed = False  # the relay got the packets of the last tone as they are
         self._received = ReceiveStatistics()
         self._formats: dict[int, Codec] = {}
         self._receives = False
@@ -72,9 +79,12 @@ class Stream:
             self.sender.use(*self._sending)
         self.sender.silent = silent
         self.sender.sends = agreement.direction.sends
+        self.sender.telephone_event = agreement.telephone_event
+        if not agreement.can_send_tones:
+            self.sender.tones.clear(NO_TONES)
         self._mux = agreement.rtcp_mux
         self._formats = {codec.payload_type: codec for codec in agreement.receivable}
-        self._playout.set_codecs(agreement.receivable)
+        self._playout.set_codecs(_sounds(agreement))
         if self._receives != agreement.direction.receives:
             self._receives = agreement.direction.receives
             self._playout.reset()
@@ -92,14 +102,33 @@ class Stream:
             logger.debug("dropped a packet: %s", error)
             return
         codec = self._formats.get(packet.payload_type)
-        self._received.update(packet, self._now(), (codec or self.sender.codec).clock_rate)
+        is_event = codec is not None and codec.is_event
+        self._received.update(packet, self._now(), None if is_event else (codec or self.sender.codec).clock_rate)
         if not self._receives:
             return
         if self._heard is None:
             self._heard = 0
-        self._playout.push(packet)
-        if self._relay is not None and codec is not None:
+        self._playout.push(packet)  # an event's, too: it has a place among the others
+        if codec is None:
+            return
+        if codec.is_event:
+            self._event_received(packet, codec)
+        elif self._relay is not None:
             self._transcodes = not self._relay.sender.relay_packet(packet, codec)
+
+    def _event_received(self, packet: RtpPacket, codec: Codec) -> None:
+        heard = self._tones.push(packet, codec.clock_rate)
+        passed = self._relay is not None and self._relay.sender.relay_event(packet, codec)
+        self._take(heard)
+        if any(tone.duration is None for tone in heard):
+            self._tone_is_passed = passed
+
+    def _take(self, heard: list[Heard]) -> None:
+        for tone, duration in heard:
+            if duration is None:
+                self._on_tone(tone)
+            elif self._relay is not None and not self._tone_is_passed:
+                self._relay.sender.tones.queue(tone, min(max(duration, 40), 1300), 40)
 
     def rtcp_received(self, data: bytes) -> None:
         try:
@@ -120,6 +149,7 @@ class Stream:
     def tick(self, due: int) -> None:
         """Let `due` times 20 ms pass: one, unless the thread was held up."""
         self.sender.tick(due)
+        self._take(self._tones.tick(due))
         for number in range(due if self._heard is not None else 0):
             self._hear(late=number >= MAX_BURST)
         self._report_due -= due
@@ -203,6 +233,13 @@ class Stream:
             logger.error("cannot open the audio source %r: %s", source, error)
             return None
 
+    def send_tones(self, tones: str, duration_ms: int, gap_ms: int, listener: ToneListener) -> None:
+        """Send tones as events in place of the sound, after those that wait already (`ToneSender.queue`)."""
+        if not self.sender.sends or self.sender.telephone_event is None:
+            listener.ended(NO_TONES)
+        else:
+            self.sender.tones.queue(tones, duration_ms, gap_ms, listener)
+
     def relay_to(self, other: "Stream | None") -> None:
         """Send what arrives on to `other`: as it is in the same format, else as sound."""
         if self._relay is not None:
@@ -214,4 +251,9 @@ class Stream:
         """Send and relay nothing more."""
         self.relay_to(None)
         self.sender.sends = False
+        self.sender.tones.clear("The call's media is closed.")
         self.sender.mixer.close()
+
+
+def _sounds(agreement: Agreement) -> tuple[Codec, ...]:
+    return tuple(codec for codec in agreement.receivable if not codec.is_event)

@@ -19,7 +19,7 @@ from reactivex import Observable
 from reactivex.subject import Subject
 
 from jzrx.action import Deferred
-from jzrx.events import CallEvent, DtmfReceived, MediaStateChanged, RemoteHoldChanged
+from jzrx.events import CallEvent, DtmfReceived, DtmfSent, MediaStateChanged, RemoteHoldChanged
 from jzrx.media.frames import AudioFrame
 from jzrx.ports import AudioSource, MediaConfig, MediaError
 from jzrx.types import CallQualityStats, MediaState
@@ -74,6 +74,8 @@ class FakeSession:
         self.is_closed = False
         self.source = config.source
         self.played: list[FakePlayback] = []
+        self.tones: list[str] = []
+        """The sequences that were sent by RTP."""
         self.remote_descriptions: list[str] = []
         self.quality: CallQualityStats | None = None
         self._emit = emit
@@ -138,6 +140,20 @@ class FakeSession:
         """The frames that `hear` was given."""
         return self._incoming
 
+    @property
+    def can_send_dtmf(self) -> bool | None:
+        """Whether the other side's last description has telephone-event, and does not hold us."""
+        if not self.remote_descriptions:
+            return None
+        return "telephone-event/" in self.remote_descriptions[-1] and not self._remotely_held
+
+    async def send_dtmf(self, tones: str, *, duration_ms: int = 100, gap_ms: int = 70) -> None:
+        if self.is_closed or not self.can_send_dtmf:
+            raise MediaError("the other side takes no tones by RTP, or the media is closed")
+        self.tones.append(tones)
+        for tone in tones.replace(",", "").upper():
+            self._emit(DtmfSent(at=self._clock(), call_id=self.call_id, tone=tone, method="rtp"))
+
     async def stats(self) -> CallQualityStats | None:
         return self.quality
 
@@ -155,10 +171,12 @@ class FakeSession:
             f"o=- 1 {next(self._version)} IN IP4 127.0.0.1",
             "s=-",
             "t=0 0",
-            "m=audio 9 UDP/TLS/RTP/SAVPF 111 0",
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 110 101",
             "c=IN IP4 0.0.0.0",
             "a=rtpmap:111 opus/48000/2",
             "a=rtpmap:0 PCMU/8000",
+            "a=rtpmap:110 telephone-event/48000",
+            "a=rtpmap:101 telephone-event/8000",
             f"a=setup:{setup}",
             "a=mid:0",
             f"a={direction}",

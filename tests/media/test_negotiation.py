@@ -65,6 +65,11 @@ def numbers(description: SessionDescription) -> dict[str, int]:
     return {codec.name: codec.payload_type for codec in description.audio.codecs}
 
 
+def sounds(description: SessionDescription) -> list[str]:
+    assert description.audio
+    return [codec.name for codec in description.audio.codecs if not codec.is_event]
+
+
 # --- what we offer -------------------------------------------------------------------------------------------------
 
 
@@ -73,26 +78,25 @@ def test_the_first_offer():
     audio = offer.audio
     assert audio
     assert (offer.session_id, offer.version, offer.bundle) == (4711, 1, ("0",))
-    assert [codec.name for codec in audio.codecs] == ["opus", "PCMU", "PCMA"]
+    assert sounds(offer) == ["opus", "G722", "PCMU", "PCMA"]
     assert (audio.proto, audio.mid, audio.direction) == ("UDP/TLS/RTP/SAVPF", "0", Direction.SENDRECV)
     assert (audio.setup, audio.rtcp_mux, audio.end_of_candidates) == ("actpass", True, True)
     assert (audio.ssrc, audio.cname, audio.ice_ufrag) == (0x5EED, "jzrx", "ours")
     assert parse(build(offer)) == offer
-    assert "telephone-event" not in build(offer)
 
 
 def test_preferred_codecs_go_first_and_the_rest_stay():
     offer = make_offer(evolve(LOCAL, preferred=("pcma", "PCMU")))
     assert offer.audio
-    assert [codec.name for codec in offer.audio.codecs] == ["PCMA", "PCMU", "opus"]
-    assert [codec.name for codec in choose_codecs(("pcmu",))] == ["PCMU", "opus", "PCMA"]
-    with pytest.raises(ValueError, match="'G729'.*opus, PCMU, PCMA"):
+    assert sounds(offer) == ["PCMA", "PCMU", "opus", "G722"]
+    assert [codec.name for codec in choose_codecs(("pcmu",))] == ["PCMU", "opus", "G722", "PCMA"]
+    with pytest.raises(ValueError, match="'G729'.*opus, G722, PCMU, PCMA"):
         choose_codecs(("opus", "G729"))
 
 
 def test_a_plain_offer_has_neither_ice_nor_dtls():
     text = build(make_offer(PLAIN))
-    assert "m=audio 5000 RTP/AVP 111 0 8\r\nc=IN IP4 192.0.2.1\r\n" in text
+    assert "m=audio 5000 RTP/AVP 111 9 0 8 110 101\r\nc=IN IP4 192.0.2.1\r\n" in text
     for word in ("ice-", "fingerprint", "setup", "candidate", "BUNDLE", "msid"):
         assert word not in text
 
@@ -130,11 +134,11 @@ def test_we_send_by_the_other_sides_parameters_and_state_our_own():
 
 
 def test_the_answer_keeps_the_offerers_order_but_for_what_we_prefer():
-    assert [codec.name for codec in answer_to(CHROMIUM_OFFER).local_audio.codecs] == ["opus", "PCMU", "PCMA"]
+    assert sounds(answer_to(CHROMIUM_OFFER).local) == ["opus", "G722", "PCMU", "PCMA"]
     swapped = CHROMIUM_OFFER.replace("111 63 9 0 8", "8 0 63 9 111")
-    assert [codec.name for codec in answer_to(swapped).local_audio.codecs] == ["PCMA", "PCMU", "opus"]
+    assert sounds(answer_to(swapped).local) == ["PCMA", "PCMU", "G722", "opus"]
     preferring = answer_to(swapped, evolve(LOCAL, preferred=("PCMU",)))
-    assert [codec.name for codec in preferring.local_audio.codecs] == ["PCMU", "PCMA", "opus"]
+    assert sounds(preferring.local) == ["PCMU", "PCMA", "G722", "opus"]
     assert preferring.codec.name == "PCMU"
 
 
@@ -283,7 +287,7 @@ ANSWERED = {
     "another mid": (ANSWER.replace("a=mid:0", "a=mid:audio"), {}),
     "no direction": (without(ANSWER, "a=sendrecv"), {}),
     "static types without rtpmap": (
-        without(ANSWER.replace(" 111 0 8", " 0 8"), "a=rtpmap", "a=fmtp"),
+        without(ANSWER.replace(" 111 9 0 8 110 101", " 0 8"), "a=rtpmap", "a=fmtp"),
         {"name": "PCMU"},
     ),
     "fmtp without rtpmap": (plus(ANSWER, "a=fmtp:99 0-15"), {}),
@@ -291,16 +295,22 @@ ANSWERED = {
         ANSWER.replace(" 111", " 96").replace(":111", ":96"),
         {"name": "opus", "payload_type": 96},
     ),
-    "in another order": (ANSWER.replace(" 111 0 8", " 8 0 111"), {"name": "PCMA", "payload_type": 8}),
-    "one codec": (ANSWER.replace(" 111 0 8", " 0"), {"name": "PCMU"}),
+    "in another order": (ANSWER.replace(" 111 9 0 8", " 8 0 111"), {"name": "PCMA", "payload_type": 8}),
+    "one codec": (ANSWER.replace(" 111 9 0 8", " 0"), {"name": "PCMU"}),
     "a codec we did not offer beside": (
-        ANSWER.replace(" 111 0 8", " 9 0").replace("a=ptime", "a=x\na=ptime"),
+        ANSWER.replace(" 111 9 0 8", " 18 0").replace("a=ptime", "a=x\na=ptime"),
         {"name": "PCMU"},
     ),
     "telephone-event that we did not offer": (
-        plus(ANSWER.replace(" 111 0 8", " 111 101"), "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16"),
-        {"name": "opus"},
+        plus(ANSWER.replace(" 111 9 0 8 110 101", " 99 111"), "a=rtpmap:99 telephone-event/16000"),
+        {"name": "opus", "telephone_event": None},
     ),
+    "telephone-event at another clock rate than the codec's": (
+        ANSWER.replace(" 111 9 0 8 110 101", " 111 101"),
+        {"name": "opus", "telephone_event": None},
+    ),
+    "no telephone-event": (ANSWER.replace(" 110 101", ""), {"telephone_event": None}),
+    "telephone-event first": (ANSWER.replace(" 111 9 0 8 110", " 110 111 9 0 8"), {"name": "opus"}),
     "setup passive": (ANSWER.replace("setup:active", "setup:passive"), {"setup": "active"}),
     "setup missing": (without(ANSWER, "a=setup"), {"setup": "active"}),
     "setup actpass": (ANSWER.replace("setup:active", "setup:actpass"), {"setup": "active"}),
@@ -345,7 +355,7 @@ def test_answers_that_must_do(answer: str, expected: dict[str, object]):
     ("answer", "says"),
     [
         (ANSWER.replace("audio 5000", "audio 0"), "refused"),
-        (ANSWER.replace(" 111 0 8", " 18"), "G729"),
+        (ANSWER.replace(" 111 9 0 8", " 18"), "G729"),
         (PLAIN_OFFER, "DTLS"),
         (without(ANSWER, "a=fingerprint"), "DTLS"),
         (without(ANSWER, "a=ice"), "ICE"),
@@ -364,7 +374,7 @@ def test_two_numbers_for_one_codec_are_both_heard():
 
 def test_a_second_answer_replaces_the_first():
     offer = make_offer(LOCAL)
-    early = apply_answer(offer, parse(ANSWER.replace(" 111 0 8", " 0")))
+    early = apply_answer(offer, parse(ANSWER.replace(" 111 9 0 8", " 0")))
     final = apply_answer(offer, parse(ANSWER), early)
     assert (early.codec.name, final.codec.name) == ("PCMU", "opus")
     assert same_transport(early.remote_audio, final.remote_audio)
@@ -408,17 +418,78 @@ def test_payload_types_stay_for_the_life_of_the_call(number: int):
 
 def test_a_new_codec_gets_a_number_that_is_free():
     # The other side uses 111 for something else, and did not offer opus.
-    incoming = answer_to(plus(CHROMIUM_OFFER.replace(" 111 63", " 111"), "a=rtpmap:111 L16/16000"))
+    incoming = answer_to(plus(CHROMIUM_OFFER.replace(" 111 63 9", " 111"), "a=rtpmap:111 L16/16000"))
     assert incoming.codec.name == "PCMU"
     offer = numbers(make_offer(LOCAL, incoming))
     assert offer["opus"] not in {0, 8, 9, 13, 110, 111, 126}
+
+
+# --- tones ---------------------------------------------------------------------------------------------------------
+
+
+def test_tones_are_offered_for_each_clock_of_our_codecs():
+    text = build(make_offer(LOCAL))
+    for line in ("110 telephone-event/48000", "101 telephone-event/8000"):
+        assert f"a=rtpmap:{line}\r\n" in text
+    assert "a=fmtp:110 0-15\r\n" in text
+    g711 = build(make_offer(evolve(LOCAL, codecs=choose_codecs(("PCMU",))[:1])))
+    assert "m=audio 5000 UDP/TLS/RTP/SAVPF 0 101\r\n" in g711
+
+
+@pytest.mark.parametrize(
+    ("peer", "preferred", "sent", "answered"),
+    [
+        ("Chromium", (), (110, 48000), {110: 48000, 126: 8000}),
+        ("Chromium", ("PCMU",), (126, 8000), {110: 48000, 126: 8000}),
+        ("Chromium", ("G722",), (126, 8000), {110: 48000, 126: 8000}),
+        ("rtpengine", (), (101, 8000), {101: 8000}),
+        ("FreeSWITCH", (), (103, 48000), {103: 48000}),
+        ("FreeSWITCH", ("PCMA",), None, {103: 48000}),
+        ("baresip", (), None, {101: 8000}),  # Opus, and tones at the clock of G.711
+        ("baresip", ("PCMU",), (101, 8000), {101: 8000}),
+        ("aiortc through Kamailio", (), None, {}),
+    ],
+)
+def test_tones_go_at_the_clock_of_the_codec_under_the_offerers_number(
+    peer: str, preferred: tuple[str, ...], sent: tuple[int, int] | None, answered: dict[int, int]
+):
+    agreed = answer_to(OFFERS[peer], evolve(LOCAL, preferred=preferred))
+    event = agreed.telephone_event
+    assert (event and (event.payload_type, event.clock_rate)) == sent
+    assert {codec.payload_type: codec.clock_rate for codec in agreed.local_audio.codecs if codec.is_event} == answered
+    assert agreed.can_send_tones == (sent is not None)
+    assert not agreed.codec.is_event
+
+
+def test_tones_alone_are_no_sound():
+    with pytest.raises(MediaError, match="No codec in common"):
+        answer_to(RTPENGINE_OFFER.replace("SAVPF 0 8 101", "SAVPF 101"))
+    with pytest.raises(MediaError, match="No codec in common"):
+        outcome_of(ANSWER.replace(" 111 9 0 8", ""))
+
+
+def test_the_numbers_of_tones_stay_for_the_life_of_the_call():
+    incoming = answer_to(CHROMIUM_OFFER)
+    offer = make_offer(LOCAL, incoming)
+    assert offer.audio
+    assert {c.payload_type: c.clock_rate for c in offer.audio.codecs if c.is_event} == {110: 48000, 126: 8000}
+    theirs = answer_to(build(offer), evolve(LOCAL, ice_ufrag="them")).local
+    outcome = apply_answer(offer, theirs, incoming)
+    assert outcome.telephone_event
+    assert outcome.telephone_event.payload_type == 110
+
+
+@pytest.mark.parametrize(("direction", "can"), [("sendonly", False), ("inactive", False), ("recvonly", True)])
+def test_who_is_held_sends_no_tones(direction: str, can: bool):
+    assert answer_to(CHROMIUM_OFFER.replace("sendrecv", direction)).can_send_tones == can
+    assert answer_to(CHROMIUM_OFFER, held=True).can_send_tones
 
 
 def test_a_reoffer_does_not_change_the_codec():
     agreed = answer_to(RTPENGINE_OFFER)
     offer = make_offer(LOCAL, agreed)
     assert offer.audio
-    assert [codec.name for codec in offer.audio.codecs] == ["PCMU", "opus", "PCMA"]
+    assert sounds(offer) == ["PCMU", "opus", "G722", "PCMA"]
 
 
 def test_no_stream_vanishes_from_a_reoffer():
