@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["background", "is_running_here", "loop_for_client"]
+__all__ = ["background", "is_any_running_here", "is_running_here", "loop_for_client"]
 
 _STOP_TIMEOUT = 3.0  # seconds: what a disconnect takes, and a little
 
@@ -94,6 +94,15 @@ def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
+
+
+def is_any_running_here() -> bool:
+    """Whether this code is run by some event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def loop_for_client(*, in_background: bool) -> tuple[asyncio.AbstractEventLoop, Callable[[], None]]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from jzrx.commands import Command, Connect, Disconnect
 from jzrx.errors import JambonzError
 from jzrx.events import ConnectFailed, ConnectStarted, Disconnected, Event, RegistrationFailed
 from jzrx.options import JambonzClientOptions
-from jzrx.phone.background import is_running_here
+from jzrx.phone.background import is_any_running_here, is_running_here
 from jzrx.phone.deadline import MediaDeadline
 from jzrx.phone.media import CallMedia
 from jzrx.ports import MediaEngine
@@ -37,6 +38,7 @@ NO_MEDIA = "No media path"
 """The reason that a call shows which was ended for want of one."""
 
 _CONNECT = 0  # the token of what waits for connect() before the signalling is asked; all others count from 1
+_STEP_TIMEOUT = 1.0  # seconds that a thread waits for the loop: it may be one that the loop itself waits for
 _CLOSE_TIMEOUT = 1.0  # seconds that the media of a connection may take to close
 _LEAVE_TIMEOUT = 2.0  # seconds that leaving takes at most, the WebSocket's closing handshake included
 
@@ -145,11 +147,25 @@ class Line:
         return self.is_leaving or self._over.is_set()
 
     def run(self, step: Callable[[], None]) -> None:
-        """Run `step` on the loop of this line: now where we are on it, else in the order of the calls."""
+        """Run `step` on the loop of this line: now where we are on it, else in the order of the calls.
+
+        A thread without a loop waits for it, so that what is promised for "at once" holds there too. One with a loop
+        does not: two loops that wait for each other would stand still.
+        """
         if is_running_here(self.loop) or self.loop.is_closed():  # where nothing runs, `step` disturbs nothing
             step()
-        else:
-            self.loop.call_soon_threadsafe(step)
+            return
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                step()
+            finally:
+                done.set()
+
+        self.loop.call_soon_threadsafe(run)
+        if self.loop.is_running() and not is_any_running_here():
+            done.wait(_STEP_TIMEOUT)
 
     def connect(self, after: Action[None] | None, settled: Settled) -> None:
         """Open the connection, as soon as `after`, the end of the one before, is done."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import jzrx
-from jzrx import JambonzError, RegistrationError, create_jambonz_client, use_call, use_jambonz_client
+from jzrx import CallError, JambonzError, RegistrationError, create_jambonz_client, use_call, use_jambonz_client
 from jzrx.testing import EmbeddedSbc
 from jzrx.testing.fake_media import FakeMedia
 from tests.phone.registrar import registrar, registrar_in_threads
@@ -183,6 +183,47 @@ def test_in_the_background() -> None:
         client.connect().result(5)  # again
         client.disconnect().result(5)
     assert expiries == [300, 0, 300, 0]
+
+
+def test_at_once_holds_in_other_threads_too() -> None:
+    with registrar_in_threads() as (url, _):
+        phone = use_jambonz_client(LOGIN, server=url, background=True, media=FakeMedia())
+        hook = use_call(phone.client)
+        phone.connect().result(5)
+        client = phone.client.value
+        assert client is not None
+        calling = hook.make_call("bob")
+        call = hook.call.value
+        assert call is not None
+        assert dict(client.calls) == {call.id: call}
+        call.mute()
+        assert hook.is_muted.value
+        call.hangup()
+        assert (call.state, hook.call.value, client.call_count) == ("ended", None, 0)
+        with pytest.raises(CallError):
+            calling.result(5)
+        phone.disconnect()
+        assert (phone.state.value, phone.client.value) == ("disconnected", None)
+        phone.connect().result(5)
+        phone.dispose()
+        assert (phone.state.value, phone.client.value) == ("disconnected", None)
+        for thread in loop_threads():
+            thread.join(5)
+
+
+def test_two_loops_that_act_on_each_other_do_not_stand_still() -> None:
+    with registrar_in_threads() as (url, _):
+        client = create_jambonz_client(LOGIN, server=url, background=True, media=FakeMedia())
+        client.connect().result(5)
+
+        async def act() -> None:
+            call = client.call("bob")
+            await call.hangup()
+            await client.disconnect()
+
+        asyncio.run(asyncio.wait_for(act(), 5))
+        for thread in loop_threads():
+            thread.join(5)
 
 
 def test_background_for_one_connect() -> None:
