@@ -60,6 +60,11 @@ class Playout:
         """What is arriving."""
         return self._codecs.get(self._payload_type) if self._payload_type is not None else None
 
+    @property
+    def delay(self) -> float:
+        """How long a packet that comes in time waits here, in ms."""
+        return self.jitter.depth * self._duration
+
     def push(self, packet: RtpPacket) -> None:
         """Take a packet as it arrives; one of an unknown payload type only holds its place."""
         self._learn_duration(packet)
