@@ -42,7 +42,7 @@ bench: $(VENV)/ready-dev
 	@status=0; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || status=1; done; exit $$status
 
 clean:
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/node_modules
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/node_modules tests/interop/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: packages are installed anew only when pyproject.toml has changed.

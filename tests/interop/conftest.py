@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.media.conftest import party as party
 
+from .browser import Browser, BrowserPhone
 from .kamailio import Kamailio, KamailioOptions
 from .program import Program, executable
 from .proxy import FaultProxy
@@ -28,14 +29,20 @@ class FaultProxyFor(Protocol):
 
 
 ProgramFor = Callable[[str], Program]
+BrowserPhoneFor = Callable[[Kamailio, str, float], Awaitable[BrowserPhone]]
 
 _skipped = pytest.StashKey[int]()
 _programs = pytest.StashKey[list[Program]]()
+_console = pytest.StashKey[list[str]]()
 
 
 def need(request: pytest.FixtureRequest, *names: str) -> None:
     """Skip the test if one of these programs is missing; tests/conftest.py makes that a failure in CI."""
-    if missing := [name for name in names if executable(name) is None]:
+    _skip_without(request, [name for name in names if executable(name) is None])
+
+
+def _skip_without(request: pytest.FixtureRequest, missing: list[str]) -> None:
+    if missing:
         request.config.stash[_skipped] = request.config.stash.get(_skipped, 0) + 1
         pytest.skip(f"{', '.join(missing)}: {MISSING}")
 
@@ -68,6 +75,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.sections.append(("SIP at Kamailio", "\n".join(traffic)))
     if report.failed and report.when == "call":
         report.sections += [(f"{program.name} log", program.log()) for program in item.stash.get(_programs, [])]
+        report.sections += [("browser console", "\n".join(item.stash[_console]))] if _console in item.stash else []
     return report
 
 
@@ -113,6 +121,29 @@ async def rtpengine(request: pytest.FixtureRequest, the_rtpengine: Rtpengine) ->
     await the_rtpengine.start()
     show(request, the_rtpengine.program)
     return the_rtpengine
+
+
+@pytest.fixture(scope="session")
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A running Chromium, shared by the session."""
+    _skip_without(request, Browser.missing())
+    browser = Browser()
+    browser.start()
+    yield browser
+    browser.close()
+
+
+@pytest_asyncio.fixture
+async def browser_phone(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[BrowserPhoneFor]:
+    """Opens pages with a phone: `page = await browser_phone(kamailio, "bob", 1000)`; closed after the test."""
+    logs: list[str] = []
+    cast(pytest.Item, request.node).stash[_console] = logs
+    async with AsyncExitStack() as stack:
+
+        async def start(kamailio: Kamailio, user: str, hz: float) -> BrowserPhone:
+            return await stack.enter_async_context(browser.phone(kamailio, user, hz, logs))
+
+        yield start
 
 
 @pytest_asyncio.fixture

@@ -1,0 +1,165 @@
+"""A phone of ours and JsSIP in Chromium, through a real Kamailio: calls in both directions, heard at both ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from jzrx import CallError, CallState
+from jzrx.media import tone
+
+from .browser import BrowserPhone
+from .conftest import BrowserPhoneFor
+from .kamailio import Kamailio
+from .phones import Phone, hears_silence, hears_tone, phone
+
+OUR_HZ, PAGE_HZ = 440, 1000
+
+
+@asynccontextmanager
+async def both(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> AsyncIterator[tuple[Phone, BrowserPhone]]:
+    """Ours is Alice, the browser's is Bob."""
+    async with phone(kamailio, "alice", audio=tone(OUR_HZ)) as ours:
+        yield ours, await browser_phone(kamailio, "bob", PAGE_HZ)
+
+
+async def we_call(ours: Phone, page: BrowserPhone) -> None:
+    calling = ours.line.make_call("bob")
+    await page.until("session", originator="remote")
+    await page.answer()
+    await calling
+    await page.until("confirmed")
+
+
+async def page_calls(ours: Phone, page: BrowserPhone, kamailio: Kamailio) -> None:
+    await page.call(kamailio.uri("alice"))
+    await ours.line.incoming_caller.wait(lambda caller: caller is not None, timeout=10)
+    await ours.line.answer_incoming()
+    await page.until("confirmed")
+
+
+async def both_hear(ours: Phone, page: BrowserPhone) -> None:
+    await asyncio.gather(hears_tone(ours.call, PAGE_HZ), page.hears(OUR_HZ))
+
+
+@pytest.mark.parametrize("we", ["call", "answer"])
+async def test_a_call(kamailio: Kamailio, browser_phone: BrowserPhoneFor, we: str) -> None:
+    """Tones by frequency and packets by both sides' counters; then hold and hang up by the other side."""
+    async with both(kamailio, browser_phone) as (ours, page):
+        await (we_call(ours, page) if we == "call" else page_calls(ours, page, kamailio))
+        await both_hear(ours, page)
+        counters, stats = await page.counters(), await ours.call.get_stats()
+        assert stats is not None
+        assert (counters["codec"], stats.codec) == ("audio/opus", "opus")
+        assert counters["lost"] == stats.packets_lost == 0
+        assert counters["sent"] > 10
+        assert counters["received"] > 10
+        # RTCP both ways: the page knows our round trip, we know its.
+        assert stats.round_trip_time is not None
+        await page.hangup()
+        await ours.line.call.wait(None, timeout=10)
+
+
+async def test_we_hold_and_then_the_browser_does(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        await we_call(ours, page)
+        await both_hear(ours, page)
+        await ours.line.toggle_hold()
+        await page.until("hold", originator="remote")
+        await asyncio.gather(hears_silence(ours.call), page.hears())
+        await ours.line.toggle_hold()
+        await page.until("unhold", originator="remote")
+        await both_hear(ours, page)
+
+        await page.hold()
+        await ours.line.is_remotely_held.wait(True, timeout=10)
+        assert not ours.line.is_held.value
+        await asyncio.gather(hears_silence(ours.call), page.hears())
+        await page.unhold()
+        await ours.line.is_remotely_held.wait(False, timeout=10)
+        await both_hear(ours, page)
+        assert ours.line.state.value == CallState.CONNECTED
+        await ours.line.hangup()
+        assert (await page.until("ended"))["originator"] == "remote"
+
+
+async def test_the_browser_holds_and_so_do_we(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    """Both hold; each takes back its own."""
+    async with both(kamailio, browser_phone) as (ours, page):
+        await page_calls(ours, page, kamailio)
+        await page.hold()
+        await ours.line.is_remotely_held.wait(True, timeout=10)
+        await ours.line.toggle_hold()
+        await page.until("hold", originator="remote")
+        await page.unhold()
+        await ours.line.is_remotely_held.wait(False, timeout=10)
+        await asyncio.gather(hears_silence(ours.call), page.hears())
+        await ours.line.toggle_hold()
+        await both_hear(ours, page)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+async def test_g711(kamailio: Kamailio, browser_phone: BrowserPhoneFor, codec: str) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        calling = ours.line.make_call("bob", preferred_codecs=[codec])
+        await page.until("session", originator="remote")
+        await page.answer()
+        await calling
+        await both_hear(ours, page)
+        assert (await page.counters())["codec"] == f"audio/{codec}"
+
+
+async def test_dtmf_by_info(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        await we_call(ours, page)
+        got: asyncio.Queue[str] = asyncio.Queue()
+        ours.call.on("dtmf", got.put_nowait)
+        await page.send_dtmf("5#", "INFO")
+        async with asyncio.timeout(10):
+            assert [await got.get(), await got.get()] == ["5", "#"]
+        await ours.call.send_dtmf("9*")
+        for digit in "9*":
+            assert (await page.until("dtmf", originator="remote"))["tone"] == digit
+
+
+async def test_the_browser_declines(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        calling = ours.line.make_call("bob")
+        await page.until("session", originator="remote")
+        await ours.line.state.wait(CallState.RINGING, timeout=10)
+        await page.hangup()
+        with pytest.raises(CallError) as declined:
+            await calling
+        assert declined.value.code == 480
+
+
+async def test_we_decline(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        await page.call(kamailio.uri("alice"))
+        await ours.line.incoming_caller.wait(lambda caller: caller is not None, timeout=10)
+        ours.line.decline_incoming()
+        failed = await page.until("failed")
+        assert (failed["originator"], failed["status"]) == ("remote", 486)
+
+
+async def test_we_cancel(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        calling = ours.line.make_call("bob")
+        await page.until("session", originator="remote")
+        await ours.line.state.wait(CallState.RINGING, timeout=10)
+        await ours.line.hangup()
+        with pytest.raises(CallError) as cancelled:
+            await calling
+        assert cancelled.value.code == 487
+        assert (await page.until("failed"))["cause"] == "Canceled"
+
+
+async def test_the_browser_cancels(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        await page.call(kamailio.uri("alice"))
+        await ours.line.incoming_caller.wait(lambda caller: caller is not None, timeout=10)
+        await page.until("progress")
+        await page.hangup()
+        await ours.line.incoming_caller.wait(None, timeout=10)
+        assert ours.line.call.value is None
