@@ -304,11 +304,11 @@ class MediaPeer:
                 playing()
             self._tell().playback_ended(token)
 
-    def listen(self, listening: bool) -> None:
     def send_tones(self, tones: str, duration_ms: int, gap_ms: int, listener: ToneListener) -> None:
         """Send tones by RTP, when something was agreed; `listener` hears how it goes, here."""
         self._with_stream(lambda stream: stream.send_tones(tones, duration_ms, gap_ms, listener))
 
+    def listen(self, listening: bool) -> None:
         """Tell the observer each frame, or no more."""
         listener = self._tell().frame_heard if listening else None
         self._with_stream(lambda stream: setattr(stream, "listener", listener))
@@ -358,11 +358,11 @@ class MediaPeer:
     # --- its life ---
 
     @property
-    @property
     def agreed(self) -> Agreement | None:
         """What holds now. From any thread."""
         return self._agreed
 
+    @property
     def is_closed(self) -> bool:
         """It is closed, or about to be."""
         return self._closed
