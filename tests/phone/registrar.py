@@ -39,8 +39,11 @@ async def registrar() -> AsyncIterator[str]:
 
 
 @contextlib.contextmanager
-def registrar_in_threads() -> Iterator[tuple[str, list[int]]]:
-    """For what runs its own loop; yields the URL, and the list of the expiries that were asked for."""
+def registrar_in_threads(*, ignored: str = "") -> Iterator[tuple[str, list[int]]]:
+    """For what runs its own loop; yields the URL, and the list of the expiries that were asked for.
+
+    Requests of the method `ignored` are not answered.
+    """
     expiries: list[int] = []
 
     def handle(connection: SyncConnection) -> None:
@@ -49,7 +52,8 @@ def registrar_in_threads() -> Iterator[tuple[str, list[int]]]:
                 message = parse_message(frame)
                 if isinstance(message, Request) and message.method == "REGISTER":
                     expiries.append(message.expires if message.expires is not None else -1)
-                if reply := _reply(frame):
+                is_ignored = isinstance(message, Request) and message.method == ignored
+                if not is_ignored and (reply := _reply(frame)):
                     connection.send(reply)
 
     with serve_in_threads(handle, "127.0.0.1", 0, subprotocols=SIP) as server:
