@@ -116,7 +116,7 @@ class RegistrationFailed:
     """A REGISTER was refused or not answered. `final`: the client gives up and its state becomes `error`.
 
     Not final: a refresh, or a registration after a reconnect, that is going to be retried, or one asked for by
-    `register()`, after which the connection stays. `code` is the response's status, None when none came.
+    `register()` (`asked`), after which the connection stays. `code` is the response's status, None when none came.
     """
 
     at: float
@@ -124,6 +124,7 @@ class RegistrationFailed:
     code: int | None = None
     final: bool = True
     will_retry: bool = False
+    asked: bool = False
 
 
 @frozen(kw_only=True)

@@ -273,6 +273,18 @@ async def test_a_refused_register_raises_and_is_told(bench: Bench) -> None:
     assert bench.client.error
 
 
+async def test_a_register_that_is_refused_while_registered_is_told(bench: Bench) -> None:
+    await bench.connected()
+    heard = told(bench)
+    bench.peer.answers["REGISTER"] = 503
+    with pytest.raises(RegistrationError):
+        await bench.finish(bench.client.register())
+    assert [name for name, _ in heard] == ["registrationFailed"]
+    assert bench.client.is_registered  # until the granted time is over
+    await bench.pass_time(40)
+    assert [name for name, _ in heard] == ["registrationFailed"]  # what we try by ourselves is not told
+
+
 async def test_disconnect_after_an_error_clears_the_state(bench: Bench) -> None:
     bench.peer.wire.behaviour = "refuse"
     with pytest.raises(ConnectionError):

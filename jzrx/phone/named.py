@@ -77,9 +77,8 @@ def named(event: Event, before: ClientSnapshot, after: ClientSnapshot) -> Iterat
             yield Named("registered")
         case Unregistered():
             yield Named("unregistered")
-        case RegistrationFailed(message=message, code=code, final=final, will_retry=will_retry):
-            if final or not will_retry:
-                yield Named("registrationFailed", (RegistrationError(message, code),))
+        case RegistrationFailed(message=message, code=code) if event.final or event.asked or not event.will_retry:
+            yield Named("registrationFailed", (RegistrationError(message, code),))
         case ConnectFailed(message=message):
             yield Named("error", (errors.ConnectionError(message),))
         case ActionFailed(message=message, code=code, reason=reason):

@@ -291,7 +291,12 @@ def _refused(connection: Connection, refused: Refused, at: float, chance: float)
         # We are still registered.
         return evolve(connection, registers=True, removing=()), _settle(connection.removing, error)
     event = RegistrationFailed(
-        at=at, message=refused.message, code=code, final=False, will_retry=refused.refresh and not refused.fatal
+        at=at,
+        message=refused.message,
+        code=code,
+        final=False,
+        will_retry=refused.refresh and not refused.fatal,
+        asked=bool(connection.registering),
     )
     outputs = _settle(connection.registering, error)
     return evolve(connection, registering=()), [Notify(event), *outputs]
