@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import define, field
 from reactivex.abc import DisposableBase
 
-from jzrx.events import CallEvent, MediaStateChanged, RemoteHoldChanged
+from jzrx.events import CallEvent, DtmfReceived, DtmfSent, MediaStateChanged, RemoteHoldChanged
 from jzrx.media.frames import AudioFrame
 from jzrx.media.measure import dominant_tone, level
 from jzrx.media.session import MediaSession
@@ -40,6 +40,21 @@ class Party:
     @property
     def holds(self) -> list[bool]:
         return [event.held for event in self.events if isinstance(event, RemoteHoldChanged)]
+
+    @property
+    def tones_sent(self) -> str:
+        return "".join(event.tone for event in self.events if isinstance(event, DtmfSent))
+
+    @property
+    def tones_heard(self) -> str:
+        return "".join(event.tone for event in self.events if isinstance(event, DtmfReceived))
+
+    async def hears_tones(self, tones: str, *, within: float = 3.0) -> None:
+        """Wait until these tones have arrived, and no others."""
+        async with asyncio.timeout(within):
+            while len(self.tones_heard) < len(tones):
+                await self.next_frames(1)
+        assert self.tones_heard == tones
 
     def listen(self) -> DisposableBase:
         return self.session.incoming.subscribe(self.frames.put_nowait)

@@ -9,7 +9,8 @@ from jzrx.media.sdp import Codec
 from jzrx.media.sender import MAX_BURST, Sender
 from jzrx.media.sources import tone
 
-PCMU, PCMA, OPUS = Codec("PCMU", 8000, 1, 0), Codec("PCMA", 8000, 1, 8), Codec("opus", 48000, 2, 111)
+PCMU, PCMA, G722 = Codec("PCMU", 8000, 1, 0), Codec("PCMA", 8000, 1, 8), Codec("G722", 8000, 1, 9)
+OPUS = Codec("opus", 48000, 2, 111)
 
 
 def sending(codec: Codec = PCMU) -> tuple[Sender, list[RtpPacket]]:
@@ -26,7 +27,7 @@ def assert_continuous(sent: list[RtpPacket], step: int) -> None:
     assert {packet.ssrc for packet in sent} == {7}
 
 
-@pytest.mark.parametrize(("codec", "step"), [(PCMU, 160), (PCMA, 160), (OPUS, 960)])
+@pytest.mark.parametrize(("codec", "step"), [(PCMU, 160), (PCMA, 160), (G722, 160), (OPUS, 960)])
 def test_a_packet_each_tick_with_the_marker_on_the_first(codec: Codec, step: int) -> None:
     sender, sent = sending(codec)
     for _ in range(5):
@@ -121,3 +122,77 @@ def test_nothing_is_passed_on_while_we_hold_or_may_not_send() -> None:
     assert sender.relay_packet(RtpPacket(0, 2, 320, 99, b"x"), PCMU)
     sender.tick(1)
     assert [set(packet.payload) for packet in sent] == [{0xFF}]
+
+
+# --- tones -----------------------------------------------------------------------------------------------------------
+
+EVENT8, EVENT48 = Codec("telephone-event", 8000, 1, 101), Codec("telephone-event", 48000, 1, 110)
+
+
+def with_tones(codec: Codec, event: Codec) -> tuple[Sender, list[RtpPacket]]:
+    sender, sent = sending(codec)
+    sender.telephone_event = event
+    return sender, sent
+
+
+@pytest.mark.parametrize(("codec", "event", "step"), [(PCMU, EVENT8, 160), (G722, EVENT8, 160), (OPUS, EVENT48, 960)])
+@pytest.mark.parametrize("silent", [False, True])
+def test_sound_yields_to_a_tone_and_goes_on_in_time(codec: Codec, event: Codec, step: int, silent: bool) -> None:
+    sender, sent = with_tones(codec, event)
+    sender.silent = silent
+    sender.tick(1)
+    sender.tones.queue("5", 100, 70)
+    for _ in range(10):
+        sender.tick(1)
+    assert [packet.payload_type for packet in sent] == [codec.payload_type] + 7 * [event.payload_type] + 3 * [
+        codec.payload_type
+    ]
+    start = sent[0].timestamp
+    assert [(packet.timestamp - start) & 0xFFFFFFFF for packet in sent] == [
+        0,
+        *[step] * 7,
+        *(step * tick for tick in (8, 9, 10)),
+    ]
+    assert [packet.marker for packet in sent] == [True, True, *[False] * 9]
+    for before, after in itertools.pairwise(sent):
+        assert (after.sequence - before.sequence) & 0xFFFF == 1
+    assert sender.packets == 11
+
+
+def test_no_tone_is_sent_to_who_takes_none_or_holds_us() -> None:
+    sender, sent = with_tones(PCMU, EVENT8)
+    sender.tones.queue("5", 100, 70)
+    sender.telephone_event = None
+    sender.tick(1)
+    sender.sends, sender.telephone_event = False, EVENT8
+    sender.tick(1)
+    assert [packet.payload_type for packet in sent] == [0]
+
+
+def test_tones_go_out_between_the_packets_of_another_call() -> None:
+    sender, sent = with_tones(PCMU, EVENT8)
+    sender.tones.queue(",5", 40, 40)
+    for number in range(120):
+        assert sender.relay_packet(RtpPacket(0, number, 160 * number, 99, b"x"), PCMU)
+        sender.tick(1)
+    tone = [packet for packet in sent if packet.payload_type == 101]
+    assert len(tone) == 4
+    assert len({packet.timestamp for packet in tone}) == 1
+    for before, after in itertools.pairwise(sent):
+        assert (after.sequence - before.sequence) & 0xFFFF == 1
+        step = (after.timestamp - before.timestamp) & 0xFFFFFFFF
+        assert step in ((0, 160) if after.payload_type == 101 else (160, 4 * 160))
+
+
+def test_tones_of_another_call_are_passed_on_where_its_sound_is() -> None:
+    sender, sent = with_tones(PCMU, Codec("telephone-event", 8000, 1, 96))
+    event = RtpPacket(101, 2, 480, 99, b"\5\12\0\xa0", True)
+    assert not sender.relay_event(event, EVENT8)
+    assert sender.relay_packet(RtpPacket(0, 1, 320, 99, b"x"), PCMU)
+    assert not sender.relay_event(event, EVENT48)
+    assert not sender.relay_event(event._replace(ssrc=98), EVENT8)
+    assert sender.relay_event(event, EVENT8)
+    sound, tone = sent
+    assert (tone.payload_type, tone.payload, tone.marker) == (96, event.payload, True)
+    assert (tone.sequence - sound.sequence) & 0xFFFF == 1
+    assert (tone.timestamp - sound.timestamp) & 0xFFFFFFFF == 160
