@@ -52,7 +52,7 @@ def log_spectral_distance(clean: bytes, heard: bytes, rate: int, lag: int) -> fl
     one, other = (_frames(pcm[:length], rate) for pcm in (clean, heard))
     window = np.hanning(one.shape[1])
     bins = one.shape[1] * 3500 // rate
-    spectra: list[Any] = [np.abs(np.fft.rfft(frames * window))[:, 2:bins] ** 2 for frames in (one, other)]
+    spectra: list[Any] = [np.abs(np.fft.rfft(np.asarray(frames * window)))[:, 2:bins] ** 2 for frames in (one, other)]
     floor = np.max(spectra[0]) * 1e-5
     difference = 10 * np.log10((spectra[0] + floor) / (spectra[1] + floor))
     spoken = np.sum(one**2, axis=1) > np.max(np.sum(one**2, axis=1)) * 1e-3
