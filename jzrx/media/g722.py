@@ -19,8 +19,8 @@ _RATE = 16000
 _FRAME = 320
 
 
-def _context(mode: str) -> AudioCodecContext:
-    context = cast(AudioCodecContext, AudioCodecContext.create("g722", mode))  # pyright: ignore[reportArgumentType, reportUnnecessaryCast]
+def _context(mode: Literal["r", "w"]) -> AudioCodecContext:
+    context = AudioCodecContext.create("g722", mode)
     context.sample_rate = _RATE
     context.format = "s16"
     context.layout = "mono"

@@ -215,7 +215,7 @@ class Headers:
         value: Any = self._memo.get(compute, self)  # these headers where there is no value: nobody computes those
         if value is self:
             value = self._memo[compute] = compute(self)
-        return value
+        return value  # type: ignore[no-any-return]
 
     def __add__(self, other: Headers) -> Headers:
         """These lines, then those of `other`."""

@@ -314,8 +314,8 @@ class TransactionLayer:
                 else:
                     self._drop_client(key)
                     self._user.request_failed(exchange.owner, *LOST)
-        for key, transaction in list(self._servers.items()):
-            if for_good or transaction.state != "accepted":
+        for key, answering in list(self._servers.items()):
+            if for_good or answering.state != "accepted":
                 self._drop_server(key)
         if for_good:
             self._unsent.clear()

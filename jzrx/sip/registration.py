@@ -113,7 +113,7 @@ def begin(registration: Registration) -> Step:
     """Register, or refresh what is registered."""
     if registration.busy is not None:
         return _wait(registration, "register"), []
-    busy = "register" if registration.until is None else "refresh"
+    busy: Literal["register", "refresh"] = "register" if registration.until is None else "refresh"
     return _send(evolve(registration, busy=busy), registration.expires)
 
 

@@ -120,8 +120,8 @@ class ImpairedMedia:
             return BadPath(impairment, deliver, now=loop.time, call_later=loop.call_later).send
 
         # Nothing has happened in the session yet: its transport and its stream will take these for its own.
-        peer._send_rtp = path(self._sent, peer._send_rtp)  # type: ignore[method-assign]
-        peer._send_rtcp = path(self._sent, peer._send_rtcp)  # type: ignore[method-assign]
-        peer._rtp_received = path(self._received, peer._rtp_received)  # type: ignore[method-assign]
-        peer._rtcp_received = path(self._received, peer._rtcp_received)  # type: ignore[method-assign]
+        peer._send_rtp = path(self._sent, peer._send_rtp)  # type: ignore[method-assign, assignment]
+        peer._send_rtcp = path(self._sent, peer._send_rtcp)  # type: ignore[method-assign, assignment]
+        peer._rtp_received = path(self._received, peer._rtp_received)  # type: ignore[method-assign, assignment]
+        peer._rtcp_received = path(self._received, peer._rtcp_received)  # type: ignore[method-assign, assignment]
         return session

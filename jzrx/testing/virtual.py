@@ -171,7 +171,7 @@ def brief(log: Iterable[Entry]) -> list[tuple[float, str | None, str | None]]:
 
     An event shows its name and what it says, but times, call ids and headers; of a bool its name, if it is true.
     """
-    return [(time, sent and _line(sent), event and _fact(event)) for time, sent, event in log]
+    return [(time, _line(sent) if sent else None, _fact(event) if event else None) for time, sent, event in log]
 
 
 def _parsed(frame: str) -> Sent:
