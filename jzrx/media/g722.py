@@ -4,7 +4,7 @@
 8,000 Hz because that value was erroneously assigned" (RFC 3551 section 4.5.2).
 """
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from av import Packet
 from av.audio.codeccontext import AudioCodecContext
