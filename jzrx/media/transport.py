@@ -351,7 +351,9 @@ class IceDtls:
         if remote.ice_lite:
             # RFC 8445 section 6.1.1: of a full and a lite agent, the full one takes the controlling role.
             ice.ice_controlling = True
-        ice.remote_is_lite = remote.ice_lite
+        # aioice nominates what it has selected only towards a lite agent, and else each pair that it checks: the other
+        # side then may send on another one than we. RFC 8445 removed that (section 21).
+        ice.remote_is_lite = True
         ice.remote_username, ice.remote_password = remote.ice_ufrag, remote.ice_pwd
         candidates = _usable(remote.candidates)
         await asyncio.gather(*map(ice.add_remote_candidate, candidates), return_exceptions=True)

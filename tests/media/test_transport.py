@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aioice.ice
 import aiortc
@@ -355,6 +356,30 @@ async def test_a_lite_agent_is_checked_by_us_whoever_offered() -> None:
         lite = evolve(bob.describe(), ice_lite=True)
         await asyncio.gather(alice.way.connect(lite, active=True), bob.way.connect(alice.describe(), active=False))
         await assert_heard(alice, bob)
+
+
+async def test_one_pair_is_nominated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where several are, the two sides may choose different ones; baresip then refuses our DTLS."""
+    nominated: set[object] = set()
+    build = aioice.Connection.build_request
+
+    def build_request(self: aioice.Connection, pair: Any, nominate: bool) -> object:
+        if nominate and self.ice_controlling:
+            nominated.add(pair)
+        return build(self, pair, nominate)
+
+    monkeypatch.setattr(aioice.Connection, "build_request", build_request)
+    monkeypatch.setattr(transport, "CHECK_INTERVAL", 0.0)  # many are under way before the first is answered
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        await connect(alice, bob)
+        await assert_heard(alice, bob)
+        (ours,), (theirs,) = (each.way._ice._nominated.values() for each in (alice, bob))
+        assert nominated == {ours}
+        assert (ours.local_candidate.port, ours.remote_candidate.port) == (
+            theirs.remote_candidate.port,
+            theirs.local_candidate.port,
+        )
 
 
 # --- another remote ---
