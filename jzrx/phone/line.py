@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import reactivex
@@ -18,7 +18,15 @@ from jzrx import errors
 from jzrx.action import Action, Deferred
 from jzrx.commands import Command, Connect, Disconnect
 from jzrx.errors import JambonzError
-from jzrx.events import ConnectFailed, ConnectStarted, Disconnected, Event, RegistrationFailed
+from jzrx.events import (
+    CallEnded,
+    CallReleased,
+    ConnectFailed,
+    ConnectStarted,
+    Disconnected,
+    Event,
+    RegistrationFailed,
+)
 from jzrx.options import JambonzClientOptions
 from jzrx.phone.background import is_any_running_here, is_running_here
 from jzrx.phone.deadline import MediaDeadline
@@ -28,6 +36,8 @@ from jzrx.sip.config import AgentConfig, make_contact
 from jzrx.sip.engine import Engine, LoopScheduler, RandomIds, Transport
 from jzrx.sip.machine import Ids, Settle
 from jzrx.sip.transport import WebSocketTransport
+from jzrx.store import CallSnapshot
+from jzrx.types import CallEndCause
 
 __all__ = ["Line", "Parts", "Settled"]
 
@@ -145,6 +155,26 @@ class Line:
     def is_ending(self) -> bool:
         """Whether it was left or has failed: another line may begin."""
         return self.is_leaving or self._over.is_set()
+
+    @property
+    def is_stranded(self) -> bool:
+        """Whether its loop was closed over it, with its tasks in the middle of what they did."""
+        return self.loop.is_closed() and not self.left.done
+
+    def bury(self, calls: Iterable[CallSnapshot]) -> None:
+        """A stranded line: nothing of it can run any more, and only the state of the client and its calls is told."""
+        self.is_leaving = True
+        self._abandoned()
+        self._left.resolve(None)
+        for call in calls:
+            cause = CallEndCause(503, "The event loop was closed", "system")
+            was_answered = call.answered_at is not None
+            self.emit(CallEnded(at=self.now, call_id=call.id, cause=cause))
+            self.emit(CallReleased(at=self.now, call_id=call.id, cause=cause, was_answered=was_answered))
+        self.emit(Disconnected(at=self.now, was_open=True))
+        for settled in list(self._waiting.values()):
+            settled(None, errors.ConnectionError("the event loop was closed before it was done"))
+        self._release()
 
     def run(self, step: Callable[[], None]) -> None:
         """Run `step` on the loop of this line: now where we are on it, else in the order of the calls.

@@ -53,7 +53,7 @@ class Phone:
         self.store = Store()
         self.emitter = Emitter("the client", CLIENT_EVENTS)
         self.devices = DeviceChoice(output=options.speaker if isinstance(options.speaker, str) else None)
-        self.line: Line | None = None
+        self._line: Line | None = None
         self._make_call = make_call
         self._calls: dict[str, JambonzCall] = {}
         self.control = CallControl(self)
@@ -65,6 +65,13 @@ class Phone:
         self._lines.pipe(operators.switch_latest()).subscribe(self._take)
         self._is_silent = False
         self.store.events.subscribe(self._announce)
+
+    @property
+    def line(self) -> Line | None:
+        """The connection that there is, or was last."""
+        if self._line is not None and self._line.is_stranded:
+            self._line.bury(list(self.snapshot.calls.values()))
+        return self._line
 
     @property
     def snapshot(self) -> ClientSnapshot:
@@ -98,7 +105,7 @@ class Phone:
                 action.reject(error)
 
         def start() -> None:
-            self.line = line = Line(self.options, self.parts, loop, release, self._fall_silent)
+            self._line = line = Line(self.options, self.parts, loop, release, self._fall_silent)
             self._is_silent = False
             begun.append(line)
             self._lines.on_next(line.events)

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 import jzrx
-from jzrx import CallError, JambonzError, RegistrationError, create_jambonz_client, use_call, use_jambonz_client
+from jzrx import (
+    CallError,
+    JambonzError,
+    RegistrationError,
+    create_jambonz_client,
+    use_call,
+    use_jambonz_client,
+)
 from jzrx.testing import EmbeddedSbc
 from jzrx.testing.fake_media import FakeMedia
 from tests.phone.registrar import registrar, registrar_in_threads
@@ -162,6 +169,48 @@ def test_a_loop_that_stands_still_amid_disconnect_does_not_hold_the_next_up() ->
             first.run_until_complete(asyncio.sleep(0.1))
     finally:
         first.close()
+
+
+def test_a_loop_that_is_closed_over_a_client() -> None:
+    program = """
+import asyncio, sys, jzrx
+from jzrx.testing.fake_media import FakeMedia
+client = jzrx.create_jambonz_client(server=sys.argv[1], username="alice", password="secret", media=FakeMedia())
+async def hear():
+    raise AssertionError("there is no loop to run it")
+client.on("disconnected", hear)
+async def connect():
+    await client.connect()
+    return client.call("bob")
+loop = asyncio.new_event_loop()
+call = loop.run_until_complete(connect())
+loop.close()
+try:
+    client.call("bob")
+except jzrx.ConnectionError as error:
+    print(error)
+print(call.hangup().done, client.disconnect().done, client.state.value, call.state.value, client.call_count)
+async def again():
+    async with client:
+        print(client.state.value)
+asyncio.run(again())
+"""
+    with registrar_in_threads(ignored="INVITE") as (url, _):
+        # (That its loop was closed over pending tasks, asyncio says for each of them.)
+        done = subprocess.run(
+            [sys.executable, "-c", program, url],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert done.stdout.splitlines() == [
+        "Not connected (the state is disconnected): call connect() first.",
+        "True True disconnected ended 0",
+        "registered",
+    ]
+    assert "AssertionError" not in done.stderr
 
 
 def test_in_the_background() -> None:
