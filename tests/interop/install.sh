@@ -8,7 +8,8 @@ status() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true; }
 had_kamailio=$(status kamailio)
 had_rtpengine=$(status rtpengine-daemon)
 tools/apt-install kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-extra-modules \
-    rtpengine-daemon baresip-core sip-tester chromium
+    rtpengine-daemon baresip-core sip-tester chromium \
+    pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins
 command -v npm >/dev/null || tools/apt-install nodejs npm
 
 # Where systemd runs Debian starts daemons on install. The tests start their own; one that the user had is left alone.
