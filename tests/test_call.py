@@ -94,6 +94,8 @@ async def test_options_reach_the_media(bench: Bench) -> None:
     [
         ({"target": ""}, ValueError),
         ({"target": "bob", "headers": {"X": "a\r\nb"}}, ValueError),
+        ({"target": "bob", "audio": lambda: None}, ValueError),
+        ({"target": "bob", "audio": lambda: "hello.wav"}, ValueError),
         ({"target": "bob", "no_answer_timout": 3}, TypeError),
         ({"target": "bob", "no_answer_timeout": -3}, ValueError),
         ({"target": "bob", "options": 3}, TypeError),

@@ -1,8 +1,9 @@
 """What a call sends and where it is heard, when its options are to say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from jzrx.checks import is_source
 from jzrx.media.devices.endpoints import Microphone, Speaker, bound, microphone
 from jzrx.media.devices.library import is_installed
 from jzrx.media.devices.taps import DeviceChoice
@@ -33,7 +34,12 @@ def call_audio(
 
 
 def _made(audio: Audio | None) -> AudioSource | None:
-    return cast(AudioSource | None, audio() if callable(audio) and not hasattr(audio, "open") else audio)
+    if audio is None or is_source(audio):
+        return cast(AudioSource | None, audio)
+    made = cast(Callable[[], AudioSource], audio)()
+    if not is_source(made):
+        raise ValueError(f"audio: the function must return an audio source such as jzrx.media.tone(), not {made!r}")
+    return made
 
 
 def _microphone(options: AnswerOptions) -> AudioSource | None:
