@@ -184,12 +184,16 @@ class JambonzCall:
     def send_dtmf(
         self, tones: str, *, duration_ms: int = 100, gap_ms: int = 70, method: str | None = None
     ) -> Action[None]:
-        """Send tones, one after the other, by SIP INFO (`application/dtmf-relay`).
+        """Send tones, one after the other, as RTP events (RFC 4733), or by SIP INFO (`application/dtmf-relay`).
 
         `tones` are of `0-9*#A-D` in any case, and `,` for a pause of 2 s. `duration_ms` is 40 to 1300, `gap_ms` 40 to
-        5000. jambonz does not take A to D: it refuses them, or leaves them unanswered. Done with the response to the
-        last tone; CallError if one is refused, or (408) unanswered for 5 s. `method="rtp"` raises CallError where
-        telephone-event (RFC 4733) was not negotiated.
+        5000. What is asked for while tones are being sent waits for its turn. `method` None takes RTP where
+        telephone-event was negotiated at the codec's clock rate and the other side does not hold the call, else INFO;
+        "rtp" raises CallError where that is not so. Tones interrupt the sound; mute and our hold do not silence them.
+
+        Done with the last end packet, or with the response to the last INFO; CallError if one is refused, or (408)
+        unanswered for 5 s. jambonz does not take A to D: by INFO it refuses them, or leaves them unanswered; by RTP its
+        applications read each of them as a 1.
         """
         return self._control.send_dtmf(self._snapshot.value, tones, duration_ms, gap_ms, method)
 

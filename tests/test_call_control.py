@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from jzrx import CallError
+from jzrx import CallError, JambonzCall
+from jzrx.events import DtmfSent
 from jzrx.testing.peer import in_dialog
 from tests.bench import SDP, Bench, inbound, outbound, told
 
@@ -116,6 +117,17 @@ async def test_mute_before_the_answer_is_kept(bench: Bench) -> None:
     assert bench.session(call.id).is_muted
 
 
+WITH_EVENTS = f"{SDP}a=rtpmap:110 telephone-event/48000\r\n"
+
+
+async def with_events(bench: Bench) -> JambonzCall:
+    """A call whose other side takes tones by RTP."""
+    bench.answers(WITH_EVENTS)
+    call = bench.client.call("bob")
+    await bench.until(lambda: call.state == "connected")
+    return call
+
+
 # --- DTMF ------------------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +179,78 @@ async def test_rtp_was_not_negotiated(bench: Bench) -> None:
     with pytest.raises(CallError, match="telephone-event"):
         call.send_dtmf("1", method="rtp")
     await bench.finish(call.send_dtmf("1", method="info"))
+
+
+async def test_tones_go_out_by_rtp_where_it_was_negotiated(bench: Bench) -> None:
+    call = await with_events(bench)
+    await bench.finish(call.send_dtmf("1#a,2", duration_ms=160))
+    assert bench.session(call.id).tones == ["1#A,2"]
+    assert [(event.tone, event.method) for event in bench.events if isinstance(event, DtmfSent)] == [
+        ("1", "rtp"),
+        ("#", "rtp"),
+        ("A", "rtp"),
+        ("2", "rtp"),
+    ]
+    assert not bench.sent("INFO")
+    await bench.finish(call.send_dtmf("3", method="info"))
+    assert len(bench.sent("INFO")) == 1
+
+
+async def test_tones_asked_for_before_the_media_is_known_wait_for_it(bench: Bench) -> None:
+    bench.media.connects = False
+    call = await with_events(bench)
+    bench.session(call.id).remote_descriptions.clear()
+    action = call.send_dtmf("1")
+    forced = call.send_dtmf("2", method="rtp")
+    await bench.pass_time(0.5)
+    assert not action.done
+    bench.session(call.id).remote_descriptions.append(WITH_EVENTS)
+    bench.session(call.id).connect()
+    await bench.finish(forced)
+    assert bench.session(call.id).tones == ["1", "2"]
+    assert not bench.sent("INFO")
+
+
+async def test_who_is_held_sends_tones_by_info(bench: Bench) -> None:
+    call = await with_events(bench)
+    bench.peer.say(
+        in_dialog("INVITE", bench.sent("INVITE")[0], number=2, sdp=WITH_EVENTS.replace("sendrecv", "sendonly"))
+    )
+    await bench.pass_time(0.2)
+    assert call.is_remotely_held
+    with pytest.raises(CallError, match="holds the call"):
+        call.send_dtmf("1", method="rtp")
+    await bench.finish(call.send_dtmf("2"))
+    assert len(bench.sent("INFO")) == 1
+
+
+async def test_sequences_wait_for_each_other_whatever_their_method(bench: Bench) -> None:
+    call = await with_events(bench)
+    actions = [call.send_dtmf("1"), call.send_dtmf("2", method="info"), call.send_dtmf("3"), call.send_dtmf("4")]
+    for action in actions:
+        await bench.finish(action)
+    assert [event.tone for event in bench.events if isinstance(event, DtmfSent)] == ["1", "2", "3", "4"]
+
+
+async def test_a_sequence_that_fails_does_not_stop_the_next(bench: Bench) -> None:
+    call = await with_events(bench)
+    bench.peer.answers["INFO"] = 415
+    refused, fine = call.send_dtmf("12", method="info"), call.send_dtmf("3")
+    with pytest.raises(CallError) as caught:
+        await bench.finish(refused)
+    assert caught.value.code == 415
+    await bench.finish(fine)
+    assert bench.session(call.id).tones == ["3"]
+
+
+async def test_the_end_of_the_call_ends_tones_that_wait(bench: Bench) -> None:
+    call = await with_events(bench)
+    bench.peer.answers["INFO"] = ()
+    actions = [call.send_dtmf("1", method="info"), call.send_dtmf("2"), call.send_dtmf("3", method="info")]
+    call.hangup()
+    for action in actions:
+        with pytest.raises(CallError):
+            await bench.finish(action)
 
 
 async def test_received_tones_are_told(bench: Bench) -> None:

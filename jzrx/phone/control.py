@@ -16,6 +16,7 @@ from jzrx.headers import checked_headers, is_encodable
 from jzrx.options import AnswerOptions, JambonzCallOptions
 from jzrx.phone.audio_order import call_audio
 from jzrx.phone.line import Line, Settled
+from jzrx.phone.tones import Sequence, ToneQueues
 from jzrx.ports import MediaConfig
 from jzrx.store import CallSnapshot
 from jzrx.store.selectors import current_call, is_open
@@ -49,6 +50,7 @@ class CallControl:
 
     def __init__(self, phone: "Phone") -> None:
         self._phone = phone
+        self._tones = ToneQueues(phone)
         self._undialed: dict[str, _Undialed] = {}
         self._answering: set[str] = set()
 
@@ -273,7 +275,7 @@ class CallControl:
     def send_dtmf(
         self, call: CallSnapshot, tones: str, duration_ms: int, gap_ms: int, method: str | None
     ) -> Action[None]:
-        """Send tones by INFO, one after the other."""
+        """Send tones, one after the other."""
         if not isinstance(tones, str) or not _TONES.fullmatch(tones):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"tones must be of 0-9, *, #, A-D and , (a pause of 2 s), not {tones!r}")
         _check_range("duration_ms", duration_ms, 40, 1300)
@@ -281,10 +283,9 @@ class CallControl:
         if method not in (None, "rtp", "info"):
             raise ValueError(f"method must be 'rtp', 'info' or None, not {method!r}")
         _check_answered(call, "send_dtmf")
-        if method == "rtp":
-            raise CallError("send_dtmf(): this call has no telephone-event (RFC 4733); use method='info', or none")
-        command = commands.SendDtmfInfo(call_id=call.id, tones=tones.upper(), duration_ms=duration_ms, gap_ms=gap_ms)
-        return self._phone.ask("send_dtmf", command, call_id=call.id)
+        return self._tones.send(
+            Sequence(call_id=call.id, tones=tones.upper(), duration_ms=duration_ms, gap_ms=gap_ms, method=method)
+        )
 
     def send_info(
         self, call: CallSnapshot, action: str, body: bytes, content_type: str, headers: Mapping[str, str] | None

@@ -96,6 +96,10 @@ class FakeSession:
         """The other side presses a key."""
         self._emit(DtmfReceived(at=self._clock(), call_id=self.call_id, tone=tone, method="rtp"))
 
+    def connect(self) -> None:
+        """The audio path comes up, as it does by itself unless `connects` is False."""
+        self._change(MediaState.CONNECTED)
+
     def fail(self, reason: str = "ICE failed") -> None:
         """The audio path fails."""
         self._change(MediaState.FAILED, reason)
