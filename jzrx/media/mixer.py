@@ -108,6 +108,8 @@ class Mixer:
         """A reader's next frame. A source may be the application's own: it must not hurt the call."""
         try:
             frame = reader.read()
+            if frame is not None and not isinstance(frame, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"read() must return bytes or None, not {type(frame).__name__}")
         except Exception:
             _log.exception("An audio source failed; it ends here.")
             return None

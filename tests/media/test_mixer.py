@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -202,3 +203,14 @@ def test_silence_mixes_without_a_trace(mixer: Mixer):
     mixer.set_source(silence().open(RATE))
     mixer.play(tone(440).open(RATE), ignore)
     assert level(b"".join(mixer.read() for _ in range(10))) == pytest.approx(0.25 / 2**0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("frame", ["x" * SIZE, 5, [0] * SIZE])
+def test_what_is_no_sound_ends_its_source(mixer: Mixer, frame: Any, caplog: pytest.LogCaptureFixture) -> None:
+    reader, ends = Reader(frame, rest=flat(100)), list[str]()
+    mixer.set_source(Reader(rest=flat(7)))
+    mixer.read()
+    mixer.play(reader, lambda: ends.append("over"))
+    assert values(mixer.read()) == values(flat(7))
+    assert (ends, reader.closed) == (["over"], 1)
+    assert "must return bytes" in caplog.text
