@@ -195,8 +195,19 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         process.wait(30)
 
 
+# A shell has its background jobs ignore Ctrl-C, and what they start inherits that: these tests, and the demo.
+INTERRUPTIBLE_DEMO = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from jzrx.cli.main import main
+sys.exit(main(["demo"]))
+"""
+
+
 def test_an_interrupted_demo_is_130_without_a_word() -> None:
-    with subprocess.Popen([*JZRX, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE_DEMO], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
