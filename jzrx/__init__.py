@@ -3,6 +3,7 @@
 import logging
 
 from jzrx.action import Action
+from jzrx.audio_manager import JambonzAudioManager
 from jzrx.call import JambonzCall
 from jzrx.client import JambonzClient, create_jambonz_client
 from jzrx.errors import CallError, JambonzError, RegistrationError
@@ -10,6 +11,7 @@ from jzrx.errors import ConnectionError as ConnectionError
 from jzrx.headers import RemoteHeaders
 from jzrx.hooks.use_call import UseCall, UseCallSnapshot, use_call
 from jzrx.hooks.use_jambonz_client import UseJambonzClient, UseJambonzClientSnapshot, use_jambonz_client
+from jzrx.media.devices.device import AudioDevice
 from jzrx.media.frames import AudioFrame
 from jzrx.options import (
     DEFAULT_USER_AGENT,
@@ -39,6 +41,7 @@ __all__ = [
     "Action",
     "AllowedActions",
     "AnswerOptions",
+    "AudioDevice",
     "AudioFrame",
     "CallAudio",
     "CallDirection",
@@ -50,6 +53,7 @@ __all__ = [
     "ClientSnapshot",
     "ClientState",
     "DEFAULT_USER_AGENT",
+    "JambonzAudioManager",
     "JambonzCall",
     "JambonzCallOptions",
     "JambonzClient",

@@ -11,6 +11,7 @@ from jzrx.action import Action, Deferred
 from jzrx.errors import CallError
 from jzrx.events import StatsSampled
 from jzrx.headers import RemoteHeaders
+from jzrx.media.devices.endpoints import bound
 from jzrx.options import AnswerOptions, resolve_options
 from jzrx.phone.audio import CallAudio
 from jzrx.phone.emitter import Emitter, Handler
@@ -41,7 +42,10 @@ class JambonzCall:
         media = phone.any_line().media
         self._media = media
         self._audio = CallAudio(
-            lambda: media.session(call_id), media.opened(call_id), lambda: self.state is CallState.ENDED
+            lambda: media.session(call_id),
+            media.opened(call_id),
+            lambda: self.state is CallState.ENDED,
+            lambda source: bound(source, phone.devices),
         )
         self._monitoring: DisposableBase = Disposable()
         self.emitter = Emitter("a call", CALL_EVENTS)

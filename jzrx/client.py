@@ -14,6 +14,7 @@ from jzrx.checks import is_media_type
 from jzrx.commands import Register, SendMessage, Unregister
 from jzrx.errors import CallError
 from jzrx.events import Event
+from jzrx.media.devices.taps import DeviceChoice
 from jzrx.options import AnswerOptions, JambonzCallOptions, JambonzClientOptions, resolve_options
 from jzrx.phone.control import check_refusal
 from jzrx.phone.emitter import Handler
@@ -85,6 +86,11 @@ class JambonzClient:
     def call_count(self) -> int:
         """How many calls there are, in any state."""
         return selectors.call_count(self._phone.snapshot)
+
+    @property
+    def devices(self) -> DeviceChoice:
+        """The audio devices that its calls use; `JambonzAudioManager` sets them."""
+        return self._phone.devices
 
     @property
     def can(self) -> AllowedActions:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["pytester", "tests.leaks"]
+pytest_plugins = ["pytester", "tests.leaks", "tests.pulseaudio"]
 
 INTEROP = Path(__file__).parent / "interop"
+REAL = ("interop", "devices")  # the marks of tests that need what may be missing
 IN_CI = os.environ.get("CI") == "true"
 
 # A busy machine is no fault: where time matters a test says so itself. CI runs the same examples every time.
@@ -30,17 +31,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("interop")
 
 
-def _must_not_skip(report: pytest.TestReport | pytest.CollectReport, *, interop: bool) -> None:
-    """In CI a skipped test of a real server is a failure: else a missing package would pass for a green run."""
-    if IN_CI and interop and report.skipped and not hasattr(report, "wasxfail"):
+def _must_not_skip(report: pytest.TestReport | pytest.CollectReport, *, real: bool) -> None:
+    """In CI a skipped test of something real is a failure: else a missing package would pass for a green run."""
+    if IN_CI and real and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped, but CI=true wants every interop test to run: {report.longrepr}"
+        report.longrepr = f"skipped, but CI=true wants every test of something real to run: {report.longrepr}"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    _must_not_skip(report, interop=item.get_closest_marker("interop") is not None)
+    _must_not_skip(report, real=any(map(item.get_closest_marker, REAL)))
     return report
 
 
@@ -49,5 +50,5 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    _must_not_skip(report, interop=collector.path.is_relative_to(INTEROP))
+    _must_not_skip(report, real=collector.path.is_relative_to(INTEROP))
     return report

@@ -22,7 +22,7 @@ MAX_LINES = 450
 
 PURE_LEAVES = {"errors", "options", "types", "checks", "headers", "events", "commands", "ports"}
 LEAVES = PURE_LEAVES | {"action", "awaiting", "lookup"}
-FACADE = {"client", "call", "targets", "phone"}
+FACADE = {"audio_manager", "client", "call", "targets", "phone"}
 FACES = {"cli", "ui"}
 ROOMS_BELOW_THE_FACADE = {"store", "sip", "media"}  # the events are what they share
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-CONFTEST = (Path(__file__).parent / "conftest.py").read_text().replace(', "tests.leaks"', "")
+CONFTEST = (Path(__file__).parent / "conftest.py").read_text().replace(', "tests.leaks", "tests.pulseaudio"', "")
 
 SKIPPED_TEST = "import pytest\n\ndef test_it():\n    pytest.skip('no server')\n"
 SKIPPED_FILE = "import pytest\n\npytest.skip('no server', allow_module_level=True)\n"

@@ -1,4 +1,4 @@
-"""Audio: what calls send (`tone`, `silence`, `wav`, `pcm`, `microphone`) and what is heard (`AudioFrame`)."""
+"""Audio: what calls send (`tone`, `silence`, `wav`, `pcm`, `microphone`, ...) and what is heard (`AudioFrame`)."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -7,13 +7,15 @@ if TYPE_CHECKING:
     from jzrx.media.devices.endpoints import microphone
     from jzrx.media.frames import AudioFrame
     from jzrx.media.sources import pcm, silence, tone, wav
+    from jzrx.media.tones import ringback
 
-__all__ = ["AudioFrame", "microphone", "pcm", "silence", "tone", "wav"]
+__all__ = ["AudioFrame", "microphone", "pcm", "ringback", "silence", "tone", "wav"]
 
 _HOMES = {
     "AudioFrame": "jzrx.media.frames",
     "microphone": "jzrx.media.devices.endpoints",
     "pcm": "jzrx.media.sources",
+    "ringback": "jzrx.media.tones",
     "silence": "jzrx.media.sources",
     "tone": "jzrx.media.sources",
     "wav": "jzrx.media.sources",

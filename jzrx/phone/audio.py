@@ -31,10 +31,12 @@ class CallAudio:
         session: Callable[[], MediaSession | None],
         opened: AsyncSubject[MediaSession],
         is_over: Callable[[], bool],
+        bind: Callable[[AudioSource], AudioSource],
     ) -> None:
         self._session = session
         self._opened = opened
         self._is_over = is_over
+        self._bind = bind
         self._source: AudioSource | None = None
         self._incoming = opened.pipe(operators.flat_map(_heard))
 
@@ -59,9 +61,9 @@ class CallAudio:
         session = self._now("source")
         self._source = source
         if session is not None:
-            session.set_source(source)
+            session.set_source(self._sent)
         else:
-            self._opened.subscribe(lambda opened: opened.set_source(self._source))
+            self._opened.subscribe(lambda opened: opened.set_source(self._sent))
 
     def play(self, source: AudioSource) -> Playback:
         """Speak `source` over what the call sends; what plays at the same time is mixed, and clipped softly.
@@ -71,7 +73,12 @@ class CallAudio:
         """
         _check(source, "play()")
         session = self._now("play()")
+        source = self._bind(source)
         return _LaterPlayback(self._opened, source) if session is None else session.play(source)
+
+    @property
+    def _sent(self) -> AudioSource | None:
+        return None if self._source is None else self._bind(self._source)
 
     def _now(self, what: str) -> MediaSession | None:
         if self._is_over():

@@ -16,6 +16,7 @@ from jzrx.headers import checked_headers, is_encodable
 from jzrx.options import AnswerOptions, JambonzCallOptions
 from jzrx.phone.audio_order import call_audio
 from jzrx.phone.line import Line, Settled
+from jzrx.phone.ringback import ring_back
 from jzrx.phone.tones import Sequence, ToneQueues
 from jzrx.ports import MediaConfig
 from jzrx.store import CallSnapshot
@@ -87,6 +88,8 @@ class CallControl:
             created_at=line.now,
         )
         call = self._phone.call(call_id, idle)
+        if config.sink is not None and self._phone.options.media is None:
+            ring_back(call.snapshot, self._phone.devices)
         answered = Deferred["JambonzCall"](loop=line.loop)
         settled = self._phone.settling(answered, "call", call_id, shown=False)
 

@@ -9,7 +9,8 @@ import jzrx.media
 
 
 def test_the_public_names():
-    assert jzrx.media.__all__ == dir(jzrx.media) == ["AudioFrame", "microphone", "pcm", "silence", "tone", "wav"]
+    names = ["AudioFrame", "microphone", "pcm", "ringback", "silence", "tone", "wav"]
+    assert jzrx.media.__all__ == dir(jzrx.media) == names
     for name in jzrx.media.__all__:
         assert getattr(jzrx.media, name).__doc__
     with pytest.raises(AttributeError, match="camera"):

@@ -4,7 +4,6 @@ Everything here blocks for some milliseconds, and belongs to the thread of the d
 """
 
 import contextlib
-from typing import Any
 
 from jzrx.media.devices import portaudio, pulse
 from jzrx.media.devices.device import Kind, Plugged
@@ -54,7 +53,7 @@ class SoundSystem:
         if name is None:
             raise DeviceError("ALSA has no way to the sound server: install libasound2-plugins or pipewire-alsa")
         before = self._server.streams(kind)
-        stream: Any = portaudio.open_stream(kind, name, capture, render)
+        stream = portaudio.open_stream(kind, name, capture, render)
         try:
             self._server.place(kind, before, plugged)
         except DeviceError:

@@ -22,6 +22,7 @@ from jzrx.media.devices.library import DeviceError
 from jzrx.media.devices.portaudio import PortAudioStream
 from jzrx.media.devices.ring import FRAME
 from jzrx.media.devices.taps import DeviceChoice, InputTap, OutputTap, Tap
+from jzrx.media.measure import level
 from jzrx.media.mixer import mix
 
 __all__ = ["Desk", "desk"]
@@ -92,6 +93,10 @@ class Desk:
         """What is at a device now, or wants to be."""
         return [tap for tap in self._taps if tap.kind == kind and choice.covers(tap.choice)]
 
+    def level(self, choice: DeviceChoice, kind: Kind) -> float:
+        """The loudest of those taps now, 0.0 to 1.0 (RMS of the last 20 ms)."""
+        return max((level(tap.last) for tap in self.taps(choice, kind)), default=0.0)
+
     def _submit(self, work: Callable[[], T]) -> "Future[T]":
         done = Future["T"]()
 
@@ -144,8 +149,7 @@ class Desk:
         if not plugged or (device_id is not None and device_id not in [each.id for each in plugged]):
             return False
         self._failed.clear()
-        before = choice.of(kind)
-        choice.choose(kind, device_id)
+        undo = choice.choose(kind, device_id)
         moved = self.taps(choice, kind)
         wishes = [tap.device_id for tap in moved]
         for tap in moved:
@@ -154,7 +158,7 @@ class Desk:
         target = device_id if device_id is not None else plugged[0].id
         if all(self._place(tap) == target for tap in moved):
             return True
-        choice.choose(kind, before)
+        undo()
         for tap, wish in zip(moved, wishes, strict=True):
             tap.device_id = wish
         self._settle()
@@ -177,9 +181,9 @@ class Desk:
             self._running[kind].remove(running)
         places: dict[int, list[Tap]] = {}
         for tap in taps:
-            running, reason = self._find(kind, tap, plugged)
-            if running is not None:
-                places.setdefault(id(running), []).append(tap)
+            place, reason = self._find(kind, tap, plugged)
+            if place is not None:
+                places.setdefault(id(place), []).append(tap)
             else:
                 self._tell(tap, reason or problem)
         for running in self._running[kind]:  # the new ones begin, and with the same step the old ones end

@@ -7,7 +7,8 @@ and moved here.
 import logging
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from jzrx.media.devices.device import AudioDevice, Kind, Plugged
 from jzrx.media.devices.library import DeviceError, load_pulsectl
@@ -17,6 +18,7 @@ __all__ = ["PulseServer", "connect"]
 NOTHING = "auto_null"  # the sink of a server that has none
 APPEARS = 0.5  # s that a new stream may take to be seen
 
+T = TypeVar("T")
 _log = logging.getLogger("jzrx.media")
 
 
@@ -68,7 +70,7 @@ class PulseServer:
         """Disconnect."""
         self._pulse.close()
 
-    def _ask(self, question: Any, *arguments: Any) -> Any:
+    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
         try:
             return question(*arguments)
         except self._error as error:
@@ -83,7 +85,7 @@ class PulseServer:
 
     def _default(self, kind: Kind) -> str:
         server = self._pulse.server_info()
-        return server.default_source_name if kind == "audioinput" else server.default_sink_name
+        return str(server.default_source_name if kind == "audioinput" else server.default_sink_name)
 
     def _streams(self, kind: Kind) -> dict[int, int]:
         listed = self._pulse.source_output_list() if kind == "audioinput" else self._pulse.sink_input_list()

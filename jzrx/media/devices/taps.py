@@ -1,6 +1,7 @@
 """What a call puts into a device or takes out of it, and whose choice of devices it follows."""
 
 import threading
+from collections.abc import Callable
 from weakref import WeakSet
 
 from jzrx.media.devices.device import Kind, chosen
@@ -16,19 +17,29 @@ class DeviceChoice:
     """The devices that one client's calls use; what it did not choose is chosen for everybody, else the default one."""
 
     def __init__(self, *, output: str | None = None) -> None:
-        self._chosen: dict[Kind, str | None] = {"audioinput": None, "audiooutput": chosen(output)}
+        self._chosen: dict[Kind, str | None] = {} if output is None else {"audiooutput": chosen(output)}
         _choices.add(self)
 
     def of(self, kind: Kind) -> str | None:
         """The id of the device; None: the default one."""
-        return self._chosen[kind] or EVERYBODY._chosen[kind]
+        return self._chosen.get(kind, EVERYBODY._chosen.get(kind))
 
-    def choose(self, kind: Kind, device_id: str | None) -> None:
-        """Use this device from now on. Everybody's choice replaces that of each."""
+    def choose(self, kind: Kind, device_id: str | None) -> Callable[[], None]:
+        """Use this device (None: the default one) from now on; everybody's choice replaces that of each.
+
+        What is returned takes it back.
+        """
         with _lock:
-            for choice in tuple(_choices) if self is EVERYBODY else ():
-                choice._chosen[kind] = None
+            before = {choice: choice._chosen.copy() for choice in _choices if self.covers(choice)}
+            for choice in before:
+                choice._chosen.pop(kind, None)
             self._chosen[kind] = device_id
+
+        def undo() -> None:
+            for choice, was in before.items():
+                choice._chosen = was
+
+        return undo
 
     def covers(self, other: "DeviceChoice") -> bool:
         """Whether what is chosen here goes for `other`."""

@@ -1,0 +1,218 @@
+"""Whole calls with microphones and speakers: those of a real PulseAudio, through the public API."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jzrx import AudioDevice, JambonzAudioManager, JambonzCall, JambonzClient, create_jambonz_client
+from jzrx.media import microphone, silence, tone
+from jzrx.media.devices.ring import RATE
+from jzrx.media.measure import tone_level
+from jzrx.testing import EmbeddedSbc
+from tests.pulseaudio import PulseAudio, eventually
+
+devices = pytest.mark.devices
+
+
+@pytest.fixture
+async def sbc(pulseaudio: PulseAudio) -> AsyncIterator[EmbeddedSbc]:
+    async with EmbeddedSbc({"alice": "secret", "bob": "secret"}) as sbc:
+        yield sbc
+    await asyncio.to_thread(eventually, lambda: not pulseaudio.streams())
+    await asyncio.to_thread(eventually, lambda: "jzrx-audio" not in [each.name for each in threading.enumerate()])
+
+
+def client(sbc: EmbeddedSbc, name: str, **options: object) -> JambonzClient:
+    return create_jambonz_client(server=sbc.url, username=name, password="secret", **options)
+
+
+async def at(pulseaudio: PulseAudio, *streams: str) -> None:
+    """Return when this process has just these streams."""
+    await asyncio.to_thread(eventually, lambda: pulseaudio.streams() == sorted(streams))
+
+
+async def plays(pulseaudio: PulseAudio, speaker: str, hz: float) -> None:
+    """Return when the speaker plays a tone of `hz`."""
+    await asyncio.to_thread(eventually, lambda: tone_level(pulseaudio.listen(speaker, 0.1), RATE, hz) > 0.05)
+
+
+async def hears(call: JambonzCall, hz: float) -> None:
+    """Return when what the call hears is a tone of `hz`."""
+    found = asyncio.Event()
+    heard = bytearray()
+
+    def listen(frame: object) -> None:
+        heard.extend(frame.data)  # type: ignore[attr-defined]
+        if tone_level(bytes(heard[-9600:]), RATE, hz) > 0.1:
+            found.set()
+
+    with call.audio.incoming.subscribe(listen):
+        await asyncio.wait_for(found.wait(), 10)
+
+
+@devices
+async def test_a_call_uses_the_default_devices_and_follows_its_client(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    alice, bob = client(sbc, "alice"), client(sbc, "bob", audio=tone(880), speaker=False)
+    audio = JambonzAudioManager(alice)
+    async with alice, bob:
+        bob.on("incoming", lambda call: call.answer())
+        with pulseaudio.speak("mic1", 440), pulseaudio.speak("mic2", 1000):
+            call = alice.call("bob")
+            await call.answered()
+            (other,) = bob.calls.values()
+            await plays(pulseaudio, "spk1", 880)
+            await hears(other, 440)
+            assert audio.input_level > 0.1
+            assert audio.output_level > 0.1
+            assert await audio.set_output_device("spk2")
+            await plays(pulseaudio, "spk2", 880)
+            assert await audio.set_input_device("mic2")
+            await hears(other, 1000)
+            assert pulseaudio.streams() == ["mic2", "spk2"]
+            assert not await audio.set_output_device("mic2")
+            assert await JambonzAudioManager().set_output_device("default")
+            await plays(pulseaudio, "spk1", 880)
+        pulseaudio.unplug("mic2")
+        await at(pulseaudio, "mic1", "spk1")
+        assert call.state == "connected"
+        await call.hangup()
+        await at(pulseaudio)
+    assert audio.output_level == 0.0
+
+
+@devices
+async def test_the_speaker_that_the_options_name(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    alice = client(sbc, "alice", audio=silence(), speaker="spk2")
+    bob = client(sbc, "bob", audio=tone(880), speaker=False)
+    async with alice, bob:
+        bob.on("incoming", lambda call: call.answer())
+        await alice.call("bob").answered()
+        await plays(pulseaudio, "spk2", 880)
+        assert pulseaudio.streams() == ["spk2"]
+
+
+@devices
+async def test_what_a_call_asks_for_comes_first(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    async with client(sbc, "alice", speaker=False) as alice:
+        call = alice.call("echo", media_constraints={"audio": {"deviceId": "mic2"}})
+        await at(pulseaudio, "mic2")
+        call.audio.source = microphone()
+        await at(pulseaudio, "mic1")
+        call.audio.source = microphone("mic2")
+        await at(pulseaudio, "mic2")
+        await call.hangup()
+        call = alice.call("echo", media_constraints={"audio": False})
+        await call.media_ready()
+        assert pulseaudio.streams() == []
+        with pytest.raises(ValueError, match="device_id=5"):
+            alice.call("echo", media_constraints={"audio": {"deviceId": 5}})
+
+
+@devices
+async def test_switching_leaves_no_gap(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    """Both speakers together always play: the new one begins before the old one ends."""
+    alice, bob = client(sbc, "alice"), client(sbc, "bob", audio=tone(880), speaker=False)
+    async with alice, bob:
+        bob.on("incoming", lambda call: call.answer())
+        await alice.call("bob").answered()
+        await plays(pulseaudio, "spk1", 880)
+        old = asyncio.create_task(asyncio.to_thread(pulseaudio.listen, "spk1", 1.0))
+        new = asyncio.create_task(asyncio.to_thread(pulseaudio.listen, "spk2", 1.0))
+        await asyncio.to_thread(eventually, lambda: len(pulseaudio.pulse.source_output_list()) >= 3)
+        assert await JambonzAudioManager(alice).set_output_device("spk2")
+        first, second = await old, await new
+        sounding = [
+            max(tone_level(each[start : start + 3840], RATE, 880) for each in (first, second))
+            for start in range(0, len(first) - 3840, 1920)
+        ]
+        assert sum(level < 0.05 for level in sounding) <= 3, sounding  # the two recordings are not in step
+
+
+@devices
+async def test_the_caller_hears_it_ring(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    async with client(sbc, "alice") as alice, client(sbc, "bob", audio=silence(), speaker=False) as bob:
+        call = alice.call("bob")
+        await call.media_ready()  # the SBC sends early media: its tone is the one to hear
+        assert call.state in ("connecting", "ringing")
+        await at(pulseaudio, "mic1", "spk1")
+        assert tone_level(pulseaudio.listen("spk1", 0.2), RATE, 440) < 0.01
+        await call.hangup()
+        assert bob.call_count == 0
+
+
+@devices
+async def test_tones(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    audio = JambonzAudioManager(client(sbc, "alice"))
+    for name in ("ringback", "ringtone"):
+        audio.play_tone(name)
+        assert audio.is_playing
+        await plays(pulseaudio, "spk1", 440)
+        audio.stop_tone()
+        audio.stop_tone()
+        assert not audio.is_playing
+    await at(pulseaudio)
+    with pytest.raises(ValueError, match="busy"):
+        audio.play_tone("busy")
+
+
+@devices
+async def test_the_devices_are_listed(pulseaudio: PulseAudio) -> None:
+    audio = JambonzAudioManager()
+    assert (await audio.get_speakers())[0] == AudioDevice("spk1", "Spk1", "audiooutput")
+    assert (await audio.get_microphones())[0].device_id == "mic1"
+    assert await audio.enumerate_devices() == [*await audio.get_microphones(), *await audio.get_speakers()]
+    pulseaudio.pulse.sink_default_set("spk2")
+    assert (await audio.get_speakers())[0].device_id == "spk2"
+
+
+async def test_without_the_library_there_is_nothing_and_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.setattr("jzrx.audio_manager._told", set[str]())
+    audio = JambonzAudioManager()
+    with caplog.at_level(logging.WARNING, "jzrx"):
+        assert await audio.enumerate_devices() == []
+        assert await audio.get_speakers() == []
+        assert await audio.set_output_device("default") is False
+    assert len(caplog.records) == 1
+    assert "jzrx[audio]" in caplog.text
+
+
+WITHOUT_THE_EXTRA = """
+import asyncio, sys
+sys.modules.update(dict.fromkeys(["sounddevice", "numpy", "pulsectl"]))
+import jzrx, jzrx.media
+from jzrx.testing import EmbeddedSbc
+
+async def main():
+    async with EmbeddedSbc({"alice": "secret"}) as sbc:
+        options = dict(server=sbc.url, username="alice", password="secret")
+        try:
+            jzrx.create_jambonz_client(**options, speaker=True)
+        except ValueError as error:
+            print(error)
+        async with jzrx.create_jambonz_client(**options) as alice:
+            call = alice.call("echo")
+            await call.media_ready()
+            call.audio.source = jzrx.media.microphone()
+            heard = asyncio.Event()
+            with call.audio.incoming.subscribe(lambda frame: heard.set()):
+                await heard.wait()
+            print(call.state, await jzrx.JambonzAudioManager(alice).enumerate_devices())
+
+asyncio.run(main())
+"""
+
+
+def test_without_the_extra_all_else_works() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_EXTRA], capture_output=True, text=True, timeout=60, check=False
+    )
+    refusal, result = done.stdout.splitlines()
+    assert (refusal, result) == ("speaker needs the extra: pip install 'jzrx[audio]'", "connected []"), done.stderr
