@@ -29,9 +29,9 @@ _log = logging.getLogger("jzrx.media")
 
 def tone(hz: float = 440, level: float = 0.25) -> AudioSource:
     """An endless sine of `hz`; `level` is its peak, 0.0 to 1.0 of full scale. ValueError for anything else."""
-    if not 0 < hz <= 24000:
+    if not isinstance(hz, int | float) or not 0 < hz <= 24000:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"tone: hz={hz!r} is no frequency; give one between 0 and 24000 Hz.")
-    if not 0 <= level <= 1:
+    if not isinstance(level, int | float) or not 0 <= level <= 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"tone: level={level!r} is no level; give one between 0.0 and 1.0.")
     return _Tone(hz, level)
 
@@ -53,7 +53,7 @@ def wav(path: str | PathLike[str], loop: bool = False) -> AudioSource:
         with _container(name) as container:
             readable = bool(container.streams.audio)
     except (FFmpegError, OSError) as error:
-        raise ValueError(f"wav: {name!r} is not a WAV file ({error}).") from error
+        raise ValueError(f"wav: {name!r} is not a WAV file ({error.strerror}).") from error
     if not readable:
         raise ValueError(f"wav: {name!r} has no audio in it.")
     return _Wav(name, loop)
