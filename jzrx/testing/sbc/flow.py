@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from jzrx.commands import Command, HangUp
 from jzrx.errors import JambonzError
-from jzrx.events import CallEvent, CallReleased, Event
+from jzrx.events import CallEvent, CallReleased, DtmfReceived, Event
 from jzrx.media.engine import MediaEngine
 from jzrx.phone.media import CallMedia
 from jzrx.ports import MediaConfig
@@ -194,7 +194,7 @@ class Flow:
     def begin(self, leg: Leg) -> None:
         """A new call, with its audio."""
         self.legs[leg.id] = leg
-        self.media.open(leg.id, MediaConfig(loopback=True), muted=False)
+        self.media.open(leg.id, MediaConfig(loopback=True))
 
     def do(self, command: Command) -> None:
         """Hand a command to the signalling; what comes of it shows in events."""
@@ -263,6 +263,8 @@ class Flow:
         if leg is None:
             return
         leg.happened(cast(CallEvent, event))  # it has a call_id
+        if isinstance(event, DtmfReceived):
+            self._desk.note(SbcEvent("dtmf", leg.user, event.tone))
         if isinstance(event, CallReleased):
             del self.legs[leg.id]
             self._end_when_empty()

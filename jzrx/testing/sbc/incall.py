@@ -2,11 +2,13 @@
 
 - re-INVITE: a hold is passed on end to end; the client's offer is accepted when the other side accepted ours, and
   refused as that one was.
-- INFO with DTMF: taken, and passed on. A to D: 500 towards a caller, never answered towards a callee.
+- INFO with DTMF: taken, and sent on as an RTP event (RFC 4733), as all tones are that the server sends. A to D: 500
+  towards a caller, never answered towards a callee.
 - Any other INFO: answered as the other side answers it. `application/x-jambonz+json` is a silent 200.
 - MESSAGE: passed on. UPDATE: 200, nobody listens. REFER: `transfers.py`, or 501: no application with a referHook.
 """
 
+import logging
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -23,8 +25,12 @@ from jzrx.testing.sbc.legs import Leg
 
 __all__ = ["InCall"]
 
+log = logging.getLogger("jzrx.testing")
+
 _DTMF = ("application/dtmf-relay", "application/dtmf")
 _SIGNAL = re.compile(r"Signal=([0-9#*])")
+_DURATION = re.compile(r"Duration=([0-9]{1,5})")
+_DEFAULT_DURATION = 250  # ms
 _JAMBONZ = "application/x-jambonz+json"
 
 
@@ -66,7 +72,8 @@ class InCall:
         return True
 
     def _dtmf(self, leg: Leg, request: Request) -> None:
-        found = _SIGNAL.search(request.body.decode("ascii", "replace"))
+        body = request.body.decode("ascii", "replace")
+        found = _SIGNAL.search(body)
         if found is None:
             if leg.is_caller:
                 leg.flow.reply(request, 500)
@@ -74,10 +81,8 @@ class InCall:
         leg.flow.reply(request, 200)
         self._note(SbcEvent("dtmf", leg.user, found[1]))
         if leg.other is not None:
-            self._spawn(self._relay_dtmf(leg.other, request))
-
-    async def _relay_dtmf(self, other: Leg, request: Request) -> None:
-        await self._send_info(other, request)  # the client that pressed the key has its answer already
+            lasts = _DURATION.search(body)
+            self._spawn(_press(leg.other, found[1], int(lasts[1]) if lasts is not None else _DEFAULT_DURATION))
 
     async def _send_info(self, leg: Leg, request: Request) -> int:
         info = SendInfo(
@@ -133,3 +138,10 @@ class InCall:
     def forget(self, leg: Leg) -> None:
         """The call is over."""
         self._held.pop(leg.id, None)
+
+
+async def _press(leg: Leg, tone: str, duration: int) -> None:
+    try:
+        await leg.session.send_dtmf(tone, duration_ms=min(max(duration, 40), 1300))
+    except MediaError as error:  # the client that pressed the key has its answer already
+        log.info("the tone %s is lost on %s: %s", tone, leg.user, error.message)
