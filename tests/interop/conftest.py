@@ -67,8 +67,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows what the server logged and every SIP message that it saw."""
     report = yield
-    server = getattr(item, "funcargs", {}).get("kamailio")
-    if report.failed and isinstance(server, Kamailio):
+    servers = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Kamailio)]
+    for server in servers if report.failed else []:
         traffic = (
             f"{m.time:.3f} {m.direction} {m.protocol} {m.source} -> {m.destination}\n{m.text}" for m in server.dumped()
         )
@@ -101,10 +101,20 @@ async def kamailio(request: pytest.FixtureRequest, kamailio_for: ServerFor) -> K
     need(request, "kamailio")
     node = cast(pytest.Item, request.node)
     marker = node.get_closest_marker("kamailio")
-    server = await kamailio_for(KamailioOptions(**(marker.kwargs if marker else {})))
+    return await _as_new(request, await kamailio_for(KamailioOptions(**(marker.kwargs if marker else {}))))
+
+
+async def _as_new(request: pytest.FixtureRequest, server: Kamailio) -> Kamailio:
     await server.reset()
     show(request, server.program)
     return server
+
+
+@pytest_asyncio.fixture
+async def relaying_kamailio(request: pytest.FixtureRequest, kamailio_for: ServerFor, rtpengine: Rtpengine) -> Kamailio:
+    """As `kamailio`; rtpengine relays the media between WebSocket clients and phones on UDP."""
+    need(request, "kamailio")
+    return await _as_new(request, await kamailio_for(KamailioOptions(rtpengine=rtpengine.ng_address)))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,8 @@ class KamailioOptions:
     """What makes one server differ from another; times in seconds.
 
     `challenge` "proxy" asks with 401 for REGISTER and 407 for the rest, and asks again after a wrong password;
-    "jambonz" asks with 401 always and refuses a wrong password with 403 and X-Reason.
+    "jambonz" asks with 401 always and refuses a wrong password with 403 and X-Reason. `rtpengine` is where it is asked
+    to relay the media between WebSocket clients and phones on UDP; without, they have to agree themselves.
     """
 
     realm: str = "localhost"
@@ -39,6 +40,7 @@ class KamailioOptions:
     nonce_lifetime: int = 300
     min_expires: int = 10
     max_expires: int = 3600
+    rtpengine: str = ""
 
 
 class Kamailio:
@@ -127,6 +129,7 @@ class Kamailio:
         config = self._write_config()
         defines = ["-A", "JAMBONZ_AUTH"] if self.options.challenge == "jambonz" else []
         defines += ["-A", "BOTH_ALGORITHMS"] if self.options.algorithm == "both" else []
+        defines += ["-A", "RTPENGINE"] if self.options.rtpengine else []
         # -DD: stay in the foreground, with workers; -E: log to stderr; -m, -M: MB of shared and private memory
         switches = ["-DD", "-E", "-f", config, "-Y", self._directory, "-m", "64", "-M", "8", *defines]
         self.program.start([path, *switches])
@@ -180,6 +183,7 @@ class Kamailio:
             "rpc_port": self._rpc,
             "algorithm": "SHA-256" if self.options.algorithm == "both" else self.options.algorithm,
             "nonce_lifetime": self.options.nonce_lifetime,
+            "rtpengine": self.options.rtpengine,
             "min_expires": self.options.min_expires,
             "max_expires": self.options.max_expires,
             "passwords": "\n".join(f'    $sht(passwords=>{u}) = "{password}";' for u, password in self.users.items()),
@@ -249,6 +253,10 @@ class Kamailio:
 
         await self._until(counted, f"have {count} contacts of {user}")
         return await self.contacts(user)
+
+    async def add_contact(self, user: str, uri: str) -> None:
+        """Registers a contact for a user that does not do so itself."""
+        await self.rpc("ul.add", "location", user, uri, 3600, "1.0", ".", 0, 0, -1)
 
     async def close_websocket(self, user: str) -> None:
         """Sends a Close frame on each WebSocket at which a user is registered; TCP follows some 6 s later."""

@@ -66,3 +66,16 @@ async def test_it_calls_us_and_holds(kamailio: Kamailio, program_for: ProgramFor
         await alice.line.toggle_hold()
         await hears_tone(alice.call, ITS_HZ)
         await hang_up(alice, bob)
+
+
+@pytest.mark.parametrize("codec", ["opus", "PCMU"])
+async def test_plain_rtp_through_rtpengine(relaying_kamailio: Kamailio, program_for: ProgramFor, codec: str) -> None:
+    """Without DTLS and ICE of its own; the call, and the other way round with a hold."""
+    kamailio = relaying_kamailio
+    async with (
+        phone(kamailio, "alice", audio=tone(OUR_HZ)) as alice,
+        baresip(program_for("baresip"), kamailio, "bob", ITS_HZ, codec, answermode="auto") as bob,
+    ):
+        await alice.line.make_call("bob")
+        await talk(alice.call, codec)
+        await hang_up(alice, bob)
