@@ -117,6 +117,24 @@ async def test_mute_before_the_answer_is_kept(bench: Bench) -> None:
     assert bench.session(call.id).is_muted
 
 
+async def test_mute_in_the_handler_that_answers_or_calls(bench: Bench) -> None:
+    muted: list[JambonzCall] = []
+
+    def take(call: JambonzCall) -> None:
+        call.mute()
+        call.unmute()
+        call.mute()
+        call.answer()
+        other = bench.client.call("carol")
+        other.mute()
+        muted.extend((call, other))
+
+    bench.client.on("incoming", take)
+    await inbound(bench)
+    await bench.pass_time(0.1)
+    assert [(call.is_muted, bench.session(call.id).is_muted) for call in muted] == [(True, True)] * 2
+
+
 WITH_EVENTS = f"{SDP}a=rtpmap:110 telephone-event/48000\r\n"
 
 

@@ -99,7 +99,7 @@ class CallControl:
             self._undialed[call_id] = _Undialed(command, lambda _, error: settled(call, error), in_place_of)
             line.emit(CallCreated(at=idle.created_at, call_id=call_id, remote_identity=identity, remote_uri=target))
             try:
-                line.media.open(call_id, config, muted=False)
+                line.media.open(call_id, config)
             except Exception as error:
                 _log.exception("the media of call %s could not be made", call_id)
                 self._end_undialed(call_id, CallEndCause(500, f"No media: {error}", "local"))
@@ -169,7 +169,7 @@ class CallControl:
             now = self._phone.snapshot.calls.get(call_id)
             if now is not None and line.media.session(call_id) is None:
                 try:
-                    line.media.open(call_id, config, muted=now.is_muted)
+                    line.media.open(call_id, config)
                 except Exception as error:  # this may run in the middle of the signalling: it must go on
                     _log.exception("the media of call %s could not be made", call_id)
                     settled(None, CallError(f"answer(): no media: {error}", 500))
@@ -264,11 +264,9 @@ class CallControl:
         done = Deferred[None](loop=line.loop)
 
         def change() -> None:
-            now = self._phone.snapshot.calls.get(call.id)
-            if now is not None and now.is_muted != muted:
-                session = line.media.session(call.id)
-                if session is not None:
-                    session.set_muted(muted)
+            # Not by the snapshot, which inside a handler is a step behind what the handler did just now.
+            is_there = call.id in self._phone.snapshot.calls or line.media.session(call.id) is not None
+            if is_there and line.media.set_muted(call.id, muted):
                 line.emit(MuteChanged(at=line.now, call_id=call.id, muted=muted))
             done.resolve(None)
 

@@ -48,6 +48,7 @@ class CallMedia:
         self._events = Subject[CallEvent]()
         self._calls: dict[str, _Media] = {}
         self._opened: dict[str, AsyncSubject[MediaSession]] = {}
+        self._muted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.results: Descriptions | None = None
 
@@ -56,10 +57,10 @@ class CallMedia:
         """What happens in the media of all calls."""
         return self._events
 
-    def open(self, call_id: str, config: MediaConfig, *, muted: bool) -> None:
+    def open(self, call_id: str, config: MediaConfig) -> None:
         """Make the session of a call. Raises ValueError for what the media engine cannot do."""
         session = self._engine().session(call_id, config, self._events.on_next, self._clock)
-        session.set_muted(muted)
+        session.set_muted(call_id in self._muted)
         self._calls[call_id] = _Media(session)
         opened = self.opened(call_id)
         opened.on_next(session)
@@ -73,6 +74,16 @@ class CallMedia:
         """The session of the call, if there is one now."""
         media = self._calls.get(call_id)
         return None if media is None else media.session
+
+    def set_muted(self, call_id: str, muted: bool) -> bool:
+        """Mute the call, now and when it has a session; whether that changes anything."""
+        if muted == (call_id in self._muted):
+            return False
+        (self._muted.add if muted else self._muted.remove)(call_id)
+        session = self.session(call_id)
+        if session is not None:
+            session.set_muted(muted)
+        return True
 
     def perform(self, output: MediaOutput) -> None:
         """Begin what the agent wants; the result comes back to it later, unless the call has ended by then."""
@@ -88,6 +99,7 @@ class CallMedia:
     def release(self, call_id: str) -> None:
         """The call is over: close its session, whatever it is doing."""
         self._opened.pop(call_id, AsyncSubject[MediaSession]()).on_completed()
+        self._muted.discard(call_id)
         media = self._calls.pop(call_id, None)
         if media is not None:
             for task in media.tasks:
