@@ -1,5 +1,6 @@
 """Two phones made with the hooks call each other through a real Kamailio, and are heard."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -116,9 +117,42 @@ async def test_dtmf_by_info(kamailio: Kamailio, scheme: Scheme) -> None:
         await up(alice, bob)
         tones: list[str] = []
         bob.call.on("dtmf", tones.append)
-        await alice.line.send_dtmf("1")
-        await alice.call.send_dtmf("2#*a")
+        await alice.call.send_dtmf("1", method="info")
+        await alice.call.send_dtmf("2#*a", method="info")
         assert tones == ["1", "2", "#", "*", "A"]
+
+
+async def gets(heard: "asyncio.Queue[str]", tones: str) -> None:
+    """Wait until these tones have arrived, and no others."""
+    async with asyncio.timeout(5):
+        assert "".join([await heard.get() for _ in tones]) == tones
+    assert heard.empty()
+
+
+@both_schemes
+@pytest.mark.parametrize("codec", ["opus", "G722", "PCMA"])
+async def test_dtmf_by_rtp_both_ways(kamailio: Kamailio, scheme: Scheme, codec: str) -> None:
+    """Negotiated at the clock rate of each codec, every tone once and in order, the sound as before."""
+    async with alice_and_bob(kamailio, scheme) as (alice, bob):
+        calling = alice.line.make_call("bob", preferred_codecs=[codec])
+        await bob.line.incoming_caller.wait(lambda caller: caller is not None, timeout=5)
+        await bob.line.answer_incoming()
+        await calling
+        await hears_tone(alice.call, BOB_HZ)
+        of_alice, of_bob = asyncio.Queue[str](), asyncio.Queue[str]()
+        alice.call.on("dtmf", of_alice.put_nowait)
+        bob.call.on("dtmf", of_bob.put_nowait)
+        await asyncio.gather(alice.line.send_dtmf("1"), bob.call.send_dtmf("*0#", method="rtp"))
+        await alice.call.send_dtmf("2233a", duration_ms=60, gap_ms=40)
+        await gets(of_bob, "12233A")
+        await gets(of_alice, "*0#")
+        assert not await kamailio.messages("INFO")
+        stats = await alice.call.get_stats()
+        assert stats is not None
+        assert stats.codec == codec
+        assert stats.packets_lost == 0
+        await hears_tone(alice.call, BOB_HZ)
+        await hears_tone(bob.call, ALICE_HZ)
 
 
 @both_schemes

@@ -21,12 +21,14 @@ from jzrx.media.sdp import Codec
 OPUS = Codec("opus", 48000, 2, 111, "minptime=10;useinbandfec=1")
 PCMU = Codec("PCMU", 8000, 1, 0)
 PCMA = Codec("PCMA", 8000, 1, 8)
+G722 = Codec("G722", 8000, 1, 9)
 
 MAKERS: dict[str, Callable[[], tuple[Encoder, Decoder]]] = {
     "opus": lambda: (make_encoder(OPUS), make_decoder(OPUS)),
     "opus by PyAV": lambda: (PyavOpusEncoder(OpusSettings()), PyavOpusDecoder()),
     "PCMU": lambda: (make_encoder(PCMU), make_decoder(PCMU)),
     "PCMA": lambda: (make_encoder(PCMA), make_decoder(PCMA)),
+    "G722": lambda: (make_encoder(G722), make_decoder(G722)),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -64,7 +66,7 @@ def test_a_frame_of_another_length_is_misuse(make: Callable[[], tuple[Encoder, D
 
 
 def test_timestamps_step_by_the_codecs_clock():
-    assert [make_encoder(codec).timestamp_step for codec in (OPUS, PCMU, PCMA)] == [960, 160, 160]
+    assert [make_encoder(codec).timestamp_step for codec in (OPUS, G722, PCMU, PCMA)] == [960, 160, 160, 160]
 
 
 def test_names_in_any_case_and_none_that_is_unknown():
