@@ -159,7 +159,8 @@ def _as_state(
 def _checked(client: object) -> JambonzClient | None:
     if client is None or isinstance(client, JambonzClient):
         return client
-    raise TypeError(f"use_call takes a JambonzClient, None, or an observable of either, not {client!r}")
+    wanted = "a JambonzClient, None, or an observable of either, such as use_jambonz_client(...).client"
+    raise TypeError(f"use_call takes {wanted}, not {client!r}")
 
 
 def _log_failure(error: Exception) -> None:
