@@ -110,17 +110,47 @@ async def test_g711(kamailio: Kamailio, browser_phone: BrowserPhoneFor, codec: s
         assert (await page.counters())["codec"] == f"audio/{codec}"
 
 
-async def test_dtmf_by_info(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+@pytest.mark.parametrize("transport", ["INFO", "RFC2833"])
+async def test_its_dtmf_is_heard(kamailio: Kamailio, browser_phone: BrowserPhoneFor, transport: str) -> None:
     async with both(kamailio, browser_phone) as (ours, page):
         await we_call(ours, page)
         got: asyncio.Queue[str] = asyncio.Queue()
         ours.call.on("dtmf", got.put_nowait)
-        await page.send_dtmf("5#", "INFO")
+        # With RTP events Chromium begins once ICE and DTLS are through.
+        await both_hear(ours, page)
+        await page.send_dtmf("5#", transport)
         async with asyncio.timeout(10):
             assert [await got.get(), await got.get()] == ["5", "#"]
-        await ours.call.send_dtmf("9*")
+        await both_hear(ours, page)
+        assert got.empty(), "each tone once"
+
+
+async def test_our_dtmf_by_info(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        await we_call(ours, page)
+        await ours.call.send_dtmf("9*", method="info")
         for digit in "9*":
             assert (await page.until("dtmf", originator="remote"))["tone"] == digit
+
+
+@pytest.mark.parametrize(
+    ("codec", "digit", "frequencies"), [("opus", "5", (770, 1336)), ("PCMU", "#", (941, 1477))], ids=["opus", "PCMU"]
+)
+async def test_our_dtmf_by_rtp(
+    kamailio: Kamailio, browser_phone: BrowserPhoneFor, codec: str, digit: str, frequencies: tuple[float, float]
+) -> None:
+    """No event tells a page; but Chromium plays the two frequencies of the tone (ITU-T Q.23) while it lasts."""
+    async with both(kamailio, browser_phone) as (ours, page):
+        calling = ours.line.make_call("bob", preferred_codecs=[codec])
+        await page.until("session", originator="remote")
+        await page.answer()
+        await calling
+        await both_hear(ours, page)
+        # Twice, for a machine so busy that it looks away from one.
+        sending = ours.call.send_dtmf(digit * 2, duration_ms=1300, gap_ms=40, method="rtp")
+        await page.hears(*frequencies)
+        await sending
+        await both_hear(ours, page)
 
 
 async def test_the_browser_declines(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
