@@ -15,6 +15,7 @@ Rules
 No clock: one `pop()` is one packet time.
 """
 
+from collections.abc import Container
 from enum import Enum
 from typing import NamedTuple
 
@@ -97,6 +98,12 @@ class JitterBuffer:
     def waiting(self) -> int:
         """The packets that wait for their turn."""
         return len(self._slots)
+
+    def find(self, payload_types: Container[int]) -> RtpPacket | None:
+        """The next packet with one of these payload types that waits."""
+        found = (number for number, packet in self._slots.items() if packet.payload_type in payload_types)
+        first = min(found, default=None)
+        return None if first is None else self._slots[first]
 
     def set_depth(self, depth: int, max_depth: int) -> None:
         """Begin with `depth` packets, and never wait for more than `max_depth` of them."""

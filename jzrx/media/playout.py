@@ -42,6 +42,7 @@ class Playout:
         self._comfort: ComfortNoise | None = None  # while the sender pauses, after a packet of RFC 3389
         self._discontinuous = False  # an Opus sender that transmits nothing in its pauses (RFC 7587 section 3.1.3)
         self._played: RtpPacket | None = None
+        self._passed = 0.0  # ms since then
         self._last: RtpPacket | None = None
         self._step = 0  # between the last two packets' timestamps
         self._duration = 0.0
@@ -100,6 +101,7 @@ class Playout:
     def _render(self, decision: Decision) -> tuple[bytes, bool]:
         """The sound of one packet time, at `rate`, and whether it is made up."""
         packet = decision.packet
+        self._passed += self._duration
         match decision.kind:
             case Kind.PLAY if packet is not None:
                 return self._play(packet)
@@ -120,12 +122,26 @@ class Playout:
             self._discontinuous |= self._is_after_pause(packet)
             errors = decoder.errors
             sound = decoder.decode(packet.payload)
+            self._passed = 0.0
             self.errors += decoder.errors - errors
             return self._resample(sound), decoder.errors > errors
         if packet.payload_type == COMFORT_NOISE:
             self._comfort = ComfortNoise(packet.payload, self.rate)
             return self._comfort.read(self._size), False
-        return bytes(self._size), False  # nothing for us
+        # Nothing for us, as of a tone (RFC 4733). Browsers send its last packet three times at once, which must
+        # not delay the sound after it.
+        if self._is_sound_due():
+            self._passed -= self._duration
+            return b"", False
+        return bytes(self._size), False
+
+    def _is_sound_due(self) -> bool:
+        """Whether the next packet with sound is to be heard now, by its timestamp."""
+        last, following = self._played, self.jitter.find(self._codecs.keys())
+        if last is None or following is None or following.payload_type != last.payload_type:
+            return False
+        after = 1000 * (following.timestamp - last.timestamp & 0xFFFFFFFF) / self._codecs[last.payload_type].clock_rate
+        return following.ssrc == last.ssrc and after < self._passed + self._duration / 2
 
     def _is_after_pause(self, packet: RtpPacket) -> bool:
         """Whether nothing was transmitted for a while before this packet, as an Opus sender may in its pauses."""

@@ -253,3 +253,28 @@ def test_whatever_arrives_a_tick_is_20_ms(ticks: list[list[RtpPacket]], rate: in
             playout.push(packet)
         data, _ = playout.read()
         assert len(data) == rate // 50 * 2
+
+
+@each
+@pytest.mark.parametrize("at_once", [False, True], ids=["each 20 ms", "at once"])
+def test_tones_neither_delay_the_sound_after_them_nor_count_as_lost(codec: Codec, at_once: bool):
+    """Six tones of 100 ms, whose last packets come three times: each 20 ms, or at once as browsers send them."""
+    playout = Playout([codec])
+    stream, sequence, step = list(packets(codec, 400)), 0, codec.clock_rate // 50
+    frames: list[tuple[bytes, bool]] = []
+    waiting: list[int] = []
+    for tick, packet in enumerate(stream):
+        place = tick % 50 if 40 <= tick < 340 else 0
+        arrive = [packet]
+        if 1 <= place <= (5 if at_once else 7):
+            event = packet._replace(payload_type=101, timestamp=(tick - place + 1) * step, payload=b"\5\12\0\xa0")
+            arrive = [event] * (3 if at_once and place == 5 else 1)
+        for each_one in arrive:
+            playout.push(each_one._replace(sequence=sequence))
+            sequence += 1
+        frames.append(playout.read())
+        waiting.append(playout.jitter.waiting)
+    assert not any(concealed for _, concealed in frames[2:])
+    assert waiting[-1] == waiting[39]
+    assert max(waiting[place] for place in range(40, 340) if place % 50 == 20) == waiting[39]
+    assert level(b"".join(data for data, _ in frames[350:])) == pytest.approx(0.25 / 2**0.5, rel=0.1)
