@@ -437,6 +437,33 @@ async def test_an_action_in_a_handler_comes_after_the_snapshot(bench: Bench) -> 
     assert order == ["registered", "asked", "disconnected"]
 
 
+@pytest.mark.parametrize("event", ["incoming", "message", "stateChanged"])
+@pytest.mark.parametrize("times", [1, 3])
+async def test_disconnect_and_connect_in_a_handler(bench: Bench, event: str, times: int) -> None:
+    await bench.connected()
+    heard = told(bench)
+    bench.invite()
+    await bench.until(lambda: bench.client.call_count == 1)
+    ringing = bench.client.incoming_call
+    assert ringing is not None
+
+    def again(*_: object) -> None:
+        for _ in range(times):
+            bench.client.disconnect()
+            bench.client.connect()
+
+    bench.client.once(event, again)
+    if event == "incoming":
+        bench.invite(2)
+    elif event == "message":
+        bench.peer.say(request("MESSAGE", body=b"hi", content_type="text/plain"))
+    else:
+        bench.peer.wire.drop()
+    await bench.until(lambda: bench.client.is_registered and "registered" in heard)
+    assert (ringing.state, dict(bench.client.calls)) == ("ended", {})
+    assert [told for told in heard if told in ("disconnected", "registered")] == ["disconnected", "registered"]
+
+
 async def test_connect_in_a_handler_is_taken_once(bench: Bench) -> None:
     errors: list[JambonzError] = []
 

@@ -131,6 +131,7 @@ class Line:
         self._over = asyncio.Event()
         self._left = Deferred[None](loop=loop)
         self.is_leaving = False
+        self._has_left = False
         self._ends_at = 0.0
         self._release = release
         self._abandoned = abandoned
@@ -163,7 +164,7 @@ class Line:
 
     def bury(self, calls: Iterable[CallSnapshot]) -> None:
         """A stranded line: nothing of it can run any more, and only the state of the client and its calls is told."""
-        self.is_leaving = True
+        self.is_leaving = self._has_left = True
         self._abandoned()
         self._left.resolve(None)
         for call in calls:
@@ -197,6 +198,18 @@ class Line:
         if self.loop.is_running() and not is_any_running_here():
             done.wait(_STEP_TIMEOUT)
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether this is asked by a subscriber that hears of something, and more may follow."""
+        return is_running_here(self.loop) and self._engine.is_performing
+
+    def after(self, step: Callable[[], None]) -> None:
+        """Run `step` when this line has told everything."""
+        if self.is_telling:
+            self._engine.after(step)
+        else:
+            step()
+
     def connect(self, after: Action[None] | None, settled: Settled) -> None:
         """Open the connection, as soon as `after`, the end of the one before, is done."""
         wait = after is not None and not after.done
@@ -220,10 +233,10 @@ class Line:
 
     def leave(self) -> None:
         """Hang up, unregister and close; `left` is done in the end. On the loop only."""
-        if self.is_leaving:
+        if self._has_left:
             return
         failed = self._over.is_set()
-        self.is_leaving = True
+        self.is_leaving = self._has_left = True
         self._ends_at = self.loop.time() + _LEAVE_TIMEOUT
         if failed:
             self._own.on_next(Disconnected(at=self.now, was_open=False))

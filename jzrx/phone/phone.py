@@ -54,6 +54,7 @@ class Phone:
         self.emitter = Emitter("the client", CLIENT_EVENTS)
         self.devices = DeviceChoice(output=options.speaker if isinstance(options.speaker, str) else None)
         self._line: Line | None = None
+        self._previous: Line | None = None
         self._make_call = make_call
         self._calls: dict[str, JambonzCall] = {}
         self.control = CallControl(self)
@@ -105,11 +106,18 @@ class Phone:
                 action.reject(error)
 
         def start() -> None:
-            self._line = line = Line(self.options, self.parts, loop, release, self._fall_silent)
+            line = Line(self.options, self.parts, loop, release, self._fall_silent)
+            if self._previous is None or not self._previous.is_telling:
+                self._previous = self._line
+            self._line = line
             self._is_silent = False
             begun.append(line)
-            self._lines.on_next(line.events)
-            line.connect(after, settled)
+
+            def begin() -> None:
+                self._lines.on_next(line.events)
+                line.connect(after, settled)
+
+            self._behind_previous(begin)
             if started is not None:
                 started()
 
@@ -134,10 +142,18 @@ class Phone:
 
         def leave() -> None:
             self.control.drop_undialed()
-            line.leave()
+            line.is_leaving = True
+            self._behind_previous(line.leave)
 
         line.run(leave)
         return line.left
+
+    def _behind_previous(self, step: Callable[[], None]) -> None:
+        """The line before may have to tell its end yet, if a handler of its own has begun this one."""
+        if self._previous is None:
+            step()
+        else:
+            self._previous.after(step)
 
     def open_line(self) -> Line:
         """The line, if requests can be sent; raises ConnectionError otherwise."""

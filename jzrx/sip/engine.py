@@ -137,7 +137,7 @@ class Engine:
         self._agent = Agent(config, server=server, ids=ids, now=lambda: self.now)
         self._events: Subject[Event] = Subject()
         self._timers: dict[TimerKey, DisposableBase] = {}
-        self._outputs: deque[Output] = deque()
+        self._outputs: deque[Output | Callable[[], None]] = deque()
         self._performing = False
         self._closed = False
 
@@ -184,6 +184,15 @@ class Engine:
         """A server takes an INVITE that came as `RequestReceived` as a call."""
         self._perform(self._agent.admit(key, call_id))
 
+    @property
+    def is_performing(self) -> bool:
+        """Whether outputs are being performed: this is asked inside a subscriber."""
+        return self._performing
+
+    def after(self, step: Callable[[], None]) -> None:
+        """Run `step` now or, where outputs are being performed, after them."""
+        self._perform((step,))
+
     # --- the transport's listener ------------------------------------------------------------------------------------
 
     def opened(self) -> None:
@@ -205,7 +214,7 @@ class Engine:
 
     # --- outputs -----------------------------------------------------------------------------------------------------
 
-    def _perform(self, outputs: Iterable[Output]) -> None:
+    def _perform(self, outputs: Iterable[Output | Callable[[], None]]) -> None:
         """Perform outputs in order; what a subscriber asks for meanwhile comes after them."""
         self._outputs.extend(outputs)
         if self._performing:
@@ -217,7 +226,7 @@ class Engine:
         finally:
             self._performing = False
 
-    def _perform_one(self, output: Output) -> None:
+    def _perform_one(self, output: Output | Callable[[], None]) -> None:
         match output:
             case Send():
                 self._send(output.message)
@@ -236,8 +245,10 @@ class Engine:
             case RequestReceived():
                 if self._on_request is not None:
                     self._on_request(output)
-            case _:
+            case OfferWanted() | AnswerWanted() | AnswerReceived() | OfferRefused() | MediaReleased():
                 self._perform_media(output)
+            case _:
+                output()
 
     def _send(self, message: Request | Response) -> None:
         if trace.isEnabledFor(logging.DEBUG):
