@@ -2,13 +2,14 @@
 
 from array import array
 from collections.abc import Iterator
-from itertools import cycle, islice
+from itertools import accumulate, cycle, islice
 from operator import mul
 
 __all__ = ["Repetition"]
 
 _SHORTEST, _LONGEST = 0.0025, 0.015  # s: the periods of voices between 400 and 66 Hz
 _COARSE = 4000  # Hz: enough to find a period roughly
+_TEMPLATE = 0.01  # s: what is compared
 _LEVELS = (1.0, 0.8, 0.5, 0.25, 0.1, 0.0)  # at the beginning of each lost packet; then it is quiet
 
 
@@ -70,21 +71,26 @@ class Repetition:
         return last
 
     def _find_period(self, heard: list[int]) -> int:
-        """By how many samples the last 15 ms are most like themselves: first roughly, then exactly."""
+        """By how many samples the end is most like what was before it: first roughly, then exactly."""
         step = max(1, self._rate // _COARSE)
         shortest, longest = int(_SHORTEST * self._rate), int(_LONGEST * self._rate)
-        rough = _best_lag(heard[::-step][::-1], range(shortest // step, longest // step + 1), longest // step) * step
+        lags, length = range(shortest // step, longest // step + 1), int(_TEMPLATE * self._rate)
+        rough = _best_lag(heard[::-step][::-1], lags, length // step) * step
         near = range(max(shortest, rough - step + 1), min(longest, rough + step - 1) + 1)
-        return _best_lag(heard, near, longest)
+        return _best_lag(heard, near, length)
 
 
 def _best_lag(heard: list[int], lags: range, length: int) -> int:
     """The lag at which the last `length` samples correlate most with what was before them, normalized."""
     template = heard[-length:]
-    best, best_score = length, 0.0
+    end = len(heard) - length
+    energy = list(accumulate(map(mul, heard, heard), initial=1))
+    best, best_score = lags[-1], 0.0
     for lag in lags:
-        earlier = heard[-length - lag : -lag]
-        product = sum(map(mul, template, earlier))
-        if product > 0 and (score := product * product / (1 + sum(map(mul, earlier, earlier)))) > best_score:
-            best, best_score = lag, score
+        begin = end - lag
+        product = sum(map(mul, template, heard[begin : begin + length]))
+        if product > 0:
+            score = product * product / (1 + energy[begin + length] - energy[begin])
+            if score > best_score:
+                best, best_score = lag, score
     return best

@@ -19,6 +19,10 @@ class Observer(Protocol):
         """The other side held us, or took that back."""
         ...
 
+    def silence_changed(self, seconds: float | None) -> None:
+        """No RTP came for so many seconds, though it should; None: that is over."""
+        ...
+
     def frame_heard(self, frame: AudioFrame) -> None:
         """The next 20 ms, if somebody listens."""
         ...

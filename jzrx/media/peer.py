@@ -254,6 +254,7 @@ class MediaPeer:
             send_rtcp=self._send_rtcp,
             on_tone=self._tell().tone_received,
             now=self._thread.loop.time,
+            on_silence=self._tell().silence_changed,
         )
 
     # The way and the stream find each other by way of the peer, as the way may change in the call.

@@ -66,9 +66,10 @@ class Reporting:
             self._report()
 
     def say_goodbye(self) -> None:
-        """Tell the other side that nothing more will come, if anything ever came."""
+        """Tell the other side that nothing more will come, if anything ever came; then say no more."""
         if self._sender.packets:
             self._report(Goodbye((self._sender.ssrc,)))
+        self.is_allowed = False
 
     def stats(self, checked: float | None, playout_delay: float) -> CallQualityStats:
         """The quality since the start; `checked` is the round trip of ICE's checks (s), for peers that send no RTCP."""

@@ -13,7 +13,15 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from jzrx.action import Deferred
-from jzrx.events import CallEvent, DtmfReceived, DtmfSent, MediaStateChanged, RemoteHoldChanged
+from jzrx.events import (
+    CallEvent,
+    DtmfReceived,
+    DtmfSent,
+    MediaResumed,
+    MediaSilent,
+    MediaStateChanged,
+    RemoteHoldChanged,
+)
 from jzrx.media.crossing import Crossing, FrameQueue
 from jzrx.media.frames import AudioFrame
 from jzrx.media.peer import MediaPeer
@@ -305,6 +313,17 @@ class _Outward:
 
     def remote_hold_changed(self, held: bool) -> None:
         self._post(lambda: self._emit(RemoteHoldChanged(at=self._clock(), call_id=self._call_id, held=held)))
+
+    def silence_changed(self, seconds: float | None) -> None:
+        def deliver() -> None:
+            at = self._clock()
+            self._emit(
+                MediaResumed(at=at, call_id=self._call_id)
+                if seconds is None
+                else MediaSilent(at=at, call_id=self._call_id, seconds=seconds)
+            )
+
+        self._post(deliver)
 
     def frame_heard(self, frame: AudioFrame) -> None:
         assert self._frames is not None

@@ -1,19 +1,16 @@
 """The audio of one call while it flows: RTP and RTCP in and out, one tick each 20 ms. On the media thread."""
 
 import logging
-import random
-import time
 from collections.abc import Callable
 
 from jzrx.media.dtmf import Heard, ToneListener, ToneReceiver
 from jzrx.media.frames import AudioFrame
 from jzrx.media.negotiation import Agreement
 from jzrx.media.playout import Playout
-from jzrx.media.rtcp import ReceiverReport, SenderReport, SourceDescription, pack_rtcp, parse_rtcp
+from jzrx.media.reporting import Reporting
 from jzrx.media.rtp import RtpError, RtpPacket, parse_rtp
 from jzrx.media.sdp import Codec
 from jzrx.media.sender import MAX_BURST, Sender
-from jzrx.media.stats import ReceiveStatistics, ntp_time, quality_stats, round_trip
 from jzrx.ports import AudioReader, AudioSource
 from jzrx.types import CallQualityStats
 
@@ -23,8 +20,7 @@ RATE = 48000  # Hz, of all that is heard
 TICK = 0.02  # s
 SILENCE = bytes(RATE // 50 * 2)
 NO_TONES = "The other side takes no tones by RTP: it holds the call, or does not speak telephone-event (RFC 4733)."
-FIRST_REPORT = 50  # ticks, so that both sides soon know the round trip
-REPORT_INTERVAL = 250  # ticks
+SILENT_AFTER = 250  # ticks without RTP; in its pauses Opus sends each 400 ms, if it sends discontinuously
 
 Sink = Callable[[bytes, bool], None]
 """Gets each 20 ms that are heard (s16le mono, 48000 Hz), and whether they were concealed."""
@@ -35,8 +31,9 @@ logger = logging.getLogger("jzrx.media")
 class Stream:
     """Sends what the mixer says and plays out what arrives, in the formats and directions that were agreed.
 
-    `send_rtp` and `send_rtcp` take plain packets; `on_tone` gets each tone that arrives,
-    when it begins; `now` is the loop's clock (s).
+    `send_rtp` and `send_rtcp` take plain packets; `now` is the loop's clock (s). `on_tone` gets each tone that arrives,
+    when it begins. `on_silence` is called when nothing arrived for so many seconds though it should, and with None when
+    that is over.
     """
 
     def __init__(
@@ -49,28 +46,25 @@ class Stream:
         send_rtcp: Callable[[bytes], None],
         on_tone: Callable[[str], None],
         now: Callable[[], float],
+        on_silence: Callable[[float | None], None],
     ) -> None:
         self.sender = Sender(ssrc, agreement.codec, agreement.max_bitrate, send_rtp)
         self._sending = agreement.codec, agreement.max_bitrate
         self.sinks: list[Sink] = []
         self.listener: Callable[[AudioFrame], None] | None = None
         self._relay: Stream | None = None
-        self._cname = cname
-        self._send_rtcp = send_rtcp
         self._on_tone = on_tone
-        self._now = now
         self._playout = Playout(_sounds(agreement), rate=RATE)
         self._tones = ToneReceiver()
         self._tone_is_passed = False  # the relay got the packets of the last tone as they are
-        self._received = ReceiveStatistics()
+        self._reporting = Reporting(self.sender, cname, send_rtcp, now)
         self._formats: dict[int, Codec] = {}
         self._receives = False
-        self._mux = True
+        self._on_silence = on_silence
+        self._expects = False  # RTP
+        self._unheard = 0  # ticks since the last of it
         self._transcodes = False  # the relay wants another format
         self._heard: int | None = None  # frames since the first packet, once it came
-        self._round_trip: float | None = None
-        self._report_due = FIRST_REPORT
-        self._reported = 0  # packets that had been sent at the last report
 
     def agree(self, agreement: Agreement, *, silent: bool) -> None:
         """Go on with what was agreed now; `silent`: send silence, as we hold or are muted."""
@@ -82,9 +76,12 @@ class Stream:
         self.sender.telephone_event = agreement.telephone_event
         if not agreement.can_send_tones:
             self.sender.tones.clear(NO_TONES)
-        self._mux = agreement.rtcp_mux
+        self._reporting.is_allowed = agreement.rtcp_mux
         self._formats = {codec.payload_type: codec for codec in agreement.receivable}
         self._playout.set_codecs(_sounds(agreement))
+        self._expects = agreement.direction.receives and not agreement.remotely_held
+        if not self._expects:
+            self._heard_of()
         if self._receives != agreement.direction.receives:
             self._receives = agreement.direction.receives
             self._playout.reset()
@@ -103,9 +100,10 @@ class Stream:
             return
         codec = self._formats.get(packet.payload_type)
         is_event = codec is not None and codec.is_event
-        self._received.update(packet, self._now(), None if is_event else (codec or self.sender.codec).clock_rate)
+        self._reporting.rtp_received(packet, None if is_event else (codec or self.sender.codec).clock_rate)
         if not self._receives:
             return
+        self._heard_of()
         if self._heard is None:
             self._heard = 0
         self._playout.push(packet)  # an event's, too: it has a place among the others
@@ -127,22 +125,11 @@ class Stream:
         for tone, duration in heard:
             if duration is None:
                 self._on_tone(tone)
-            elif self._relay is not None and not self._tone_is_passed:
+            elif self._relay is not None and self._relay.sender.takes_tones and not self._tone_is_passed:
                 self._relay.sender.tones.queue(tone, min(max(duration, 40), 1300), 40)
 
     def rtcp_received(self, data: bytes) -> None:
-        try:
-            packets = parse_rtcp(data)
-        except RtpError as error:
-            logger.debug("dropped a report: %s", error)
-            return
-        for packet in packets:
-            if isinstance(packet, SenderReport):
-                self._received.on_sender_report(packet, self._now())
-            if isinstance(packet, SenderReport | ReceiverReport):
-                for block in packet.reports:
-                    if block.ssrc == self.sender.ssrc:
-                        self._round_trip = round_trip(block, ntp_time(time.time())) or self._round_trip
+        self._reporting.rtcp_received(data)
 
     # --- what passes in 20 ms ---
 
@@ -152,11 +139,17 @@ class Stream:
         self._take(self._tones.tick(due))
         for number in range(due if self._heard is not None else 0):
             self._hear(late=number >= MAX_BURST)
-        self._report_due -= due
-        if self._report_due <= 0 and self._mux:
-            # RFC 3550 section 6.2: the interval is varied randomly over the range [0.5,1.5] times the calculated one.
-            self._report_due = int(REPORT_INTERVAL * (0.5 + random.random()))
-            self._report()
+        if self._expects:
+            before, self._unheard = self._unheard, self._unheard + due
+            if before < SILENT_AFTER <= self._unheard:
+                self._on_silence(SILENT_AFTER * TICK)
+        self._reporting.tick(due)
+
+    def _heard_of(self) -> None:
+        """The other side sent something, or has no need to."""
+        if self._unheard >= SILENT_AFTER:
+            self._on_silence(None)
+        self._unheard = 0
 
     def _hear(self, *, late: bool) -> None:
         assert self._heard is not None
@@ -187,28 +180,9 @@ class Stream:
 
     # --- how it is ---
 
-    def _report(self) -> None:
-        sender, now = self.sender, self._now()
-        block = self._received.report_block(now)
-        reports = (block,) if block is not None else ()
-        # RFC 3550 section 6.4: an SR if it sent data packets since the last report, an RR otherwise.
-        report = (
-            SenderReport(sender.ssrc, ntp_time(time.time()), sender.timestamp, sender.packets, sender.octets, reports)
-            if sender.packets > self._reported
-            else ReceiverReport(sender.ssrc, reports)
-        )
-        self._reported = sender.packets
-        self._send_rtcp(pack_rtcp((report, SourceDescription(sender.ssrc, self._cname))))
-
     def stats(self, checked: float | None) -> CallQualityStats:
         """The quality since the start; `checked` is the round trip of ICE's checks (s), for peers that send no RTCP."""
-        return quality_stats(
-            self._received,
-            packets_sent=self.sender.packets,
-            round_trip=self._round_trip if self._round_trip is not None else checked,
-            codec=self.sender.codec.name,
-            timestamp=time.time(),
-        )
+        return self._reporting.stats(checked, self._playout.delay / 1000)
 
     # --- what is sent ---
 
@@ -235,10 +209,10 @@ class Stream:
 
     def send_tones(self, tones: str, duration_ms: int, gap_ms: int, listener: ToneListener) -> None:
         """Send tones as events in place of the sound, after those that wait already (`ToneSender.queue`)."""
-        if not self.sender.sends or self.sender.telephone_event is None:
-            listener.ended(NO_TONES)
-        else:
+        if self.sender.takes_tones:
             self.sender.tones.queue(tones, duration_ms, gap_ms, listener)
+        else:
+            listener.ended(NO_TONES)
 
     def relay_to(self, other: "Stream | None") -> None:
         """Send what arrives on to `other`: as it is in the same format, else as sound."""
@@ -250,6 +224,7 @@ class Stream:
     def close(self) -> None:
         """Send and relay nothing more."""
         self.relay_to(None)
+        self._reporting.say_goodbye()
         self.sender.sends = False
         self.sender.tones.clear("The call's media is closed.")
         self.sender.mixer.close()

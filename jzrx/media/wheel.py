@@ -2,7 +2,8 @@
 
 Rules
 - Turn `n` is due at `start + n * 5 ms`, whatever happened before: nothing drifts. Members of one slot have the same
-  turns modulo 4, so that many calls do not all work in the same millisecond.
+  turns modulo 4. A few share one slot, as what happens at once wakes the threads once; many are spread over all, so
+  that they do not all work in the same millisecond.
 - A turn that comes late hands each member the number of ticks that are due. What a member cannot use it must leave out:
   packets sent in a burst are no better than packets not sent.
 - A member that raises is dropped, and told so; the others never notice.
@@ -15,6 +16,7 @@ __all__ = ["Wheel"]
 
 TICK = 0.02  # s
 SLOTS = 4
+FEW = 16  # members that share a slot before the next one is begun
 
 
 class Member(Protocol):
@@ -43,7 +45,8 @@ class Wheel:
         """Call `member` from now on; one that is there already stays where it is."""
         if any(member in slot for slot in self._slots):
             return
-        min(self._slots, key=len).append(member)
+        open_slots = [slot for slot in self._slots if len(slot) < FEW]
+        (open_slots[0] if open_slots else min(self._slots, key=len)).append(member)
         if self._timer is None:
             self._start, self._turn = self._loop.time(), 0
             self._schedule()

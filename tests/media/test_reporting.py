@@ -1,5 +1,7 @@
 """Two streams over a network whose faults are known: what each reports of it, in the user's units; in virtual time."""
 
+from collections.abc import Callable
+
 import pytest
 from attrs import define, field
 
@@ -49,12 +51,9 @@ class Pair:
         agreed = apply_answer(offer, answer.local)
         self.one = self._side(agreed, 1, there, lambda: self.two)
         self.two = self._side(answer, 2, back or there, lambda: self.one)
-        self.ticking = True
         self._tick()
 
-    def _side(self, agreement: Agreement, ssrc: int, impairment: Impairment, other: "object") -> Side:
-        assert callable(other)
-
+    def _side(self, agreement: Agreement, ssrc: int, impairment: Impairment, other: Callable[[], Side]) -> Side:
         def arrive(data: bytes) -> None:
             if 192 <= data[1] <= 223:
                 other().rtcp.append(parse_rtcp(data))

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from jzrx.media.wheel import SLOTS, TICK, Wheel
+from jzrx.media.wheel import FEW, SLOTS, TICK, Wheel
 
 
 class Member:
@@ -54,11 +54,14 @@ async def test_a_late_turn_counts_what_is_due_and_calls_once() -> None:
     assert abs(asyncio.get_running_loop().time() - started - 14 * TICK) < 0.03
 
 
-async def test_members_are_spread_over_the_slots() -> None:
-    wheel, members = Wheel(asyncio.get_running_loop()), [Member() for _ in range(2 * SLOTS)]
+async def test_a_few_members_share_a_slot_and_many_are_spread() -> None:
+    wheel, members = Wheel(asyncio.get_running_loop()), [Member() for _ in range((FEW + 2) * SLOTS)]
+    for member in members[: FEW + 1]:
+        wheel.add(member)
+    assert [len(slot) for slot in wheel._slots] == [FEW, 1, 0, 0]
     for member in members:
         wheel.add(member)
-    assert [len(slot) for slot in wheel._slots] == [2] * SLOTS
+    assert [len(slot) for slot in wheel._slots] == [FEW + 2] * SLOTS
     for member in members:
         wheel.remove(member)
 
