@@ -46,6 +46,11 @@ class Sender:
         self._offsets = 0, 0  # from its sequence number and timestamp to ours
 
     @property
+    def takes_tones(self) -> bool:
+        """Tones can be sent now."""
+        return self.sends and self.telephone_event is not None
+
+    @property
     def timestamp(self) -> int:
         """The RTP timestamp of now."""
         return self._timestamp & 0xFFFFFFFF

@@ -16,7 +16,7 @@ TICK = 20  # ms
 
 @define
 class Listener:
-    said: list[str] = field(factory=list)
+    said: list[str] = field(factory=list[str])
 
     def sent(self, tone: str) -> None:
         self.said.append(tone)

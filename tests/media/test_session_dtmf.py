@@ -147,6 +147,22 @@ async def test_without_telephone_event_there_are_no_tones_by_rtp(party: Make) ->
         await alice.session.send_dtmf("1")
 
 
+async def test_a_relay_to_who_takes_no_tones_loses_them(party: Make) -> None:
+    """They are not kept for later either."""
+    alice, near, far, bob = party(tone(440)), party(), party(), party(tone(1000))
+    await connect(alice, near)
+    offer = await bob.session.create_offer()
+    plain = re.sub(r"a=(rtpmap|fmtp):(110|101) .*\r\n", "", offer).replace(" 110 101", "")
+    await bob.session.set_answer(await far.session.create_answer(plain))
+    near.session.relay_to(far.session)
+    await bob.hears(440)
+    await alice.session.send_dtmf("1")
+    await near.hears_tones("1")
+    await exchange(bob, far)
+    await alice.session.send_dtmf("2")
+    await bob.hears_tones("2")
+
+
 @pytest.mark.parametrize("codecs", [("opus", "opus"), ("opus", "PCMU"), ("G722", "PCMA")])
 async def test_a_relay_passes_tones_on_or_sends_them_anew(party: Make, codecs: tuple[str, str]) -> None:
     alice, bob = (party(tone(hz), preferred_codecs=(codec,)) for hz, codec in zip((440, 1000), codecs, strict=True))
