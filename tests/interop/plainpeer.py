@@ -1,4 +1,7 @@
-"""A telephone without WebRTC: plain RTP with PCMU, a tone out and ears, as FreeSWITCH is behind jambonz's SBC."""
+"""A telephone without WebRTC: plain RTP with PCMU, a tone out and ears, as FreeSWITCH is behind jambonz's SBC.
+
+DTMF it only understands (RFC 4733).
+"""
 
 import asyncio
 import re
@@ -14,6 +17,7 @@ from jzrx.media.rtp import pack_header, parse_rtp
 from jzrx.media.sdp import STATIC_CODECS
 
 RATE = 8000
+EVENTS = 101  # the payload type of telephone-event
 PCMU = STATIC_CODECS[0]
 
 
@@ -29,7 +33,9 @@ class PlainPeer(asyncio.DatagramProtocol):
         self._session_id = secrets.randbits(31)
         self._version = 0
         self._count = 0
+        self._tone_started: int | None = None  # its RTP timestamp
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self.dtmf: asyncio.Queue[str] = asyncio.Queue()
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -39,6 +45,10 @@ class PlainPeer(asyncio.DatagramProtocol):
             packet = parse_rtp(data)
             if packet.payload_type == PCMU.payload_type:
                 self.heard.put_nowait(self._decoder.decode(packet.payload))
+            elif packet.payload_type == EVENTS and packet.timestamp != self._tone_started:
+                # All packets of a tone have the timestamp of its start (RFC 4733 section 2.2).
+                self._tone_started = packet.timestamp
+                self.dtmf.put_nowait("0123456789*#ABCD"[packet.payload[0]])
 
     def describe(
         self, direction: Literal["sendrecv", "sendonly", "recvonly", "inactive"] = "sendrecv", address: str = ""
@@ -54,8 +64,9 @@ class PlainPeer(asyncio.DatagramProtocol):
             "s=FreeSWITCH",
             f"c=IN IP4 {address or '127.0.0.1'}",
             "t=0 0",
-            f"m=audio {port} RTP/AVP 0",
+            f"m=audio {port} RTP/AVP 0 {EVENTS}",
             "a=rtpmap:0 PCMU/8000",
+            f"a=rtpmap:{EVENTS} telephone-event/8000",
             f"a={direction}",
             "a=ptime:20",
         ]

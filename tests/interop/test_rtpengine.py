@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jzrx.events import DtmfReceived
 from jzrx.media import tone
 from jzrx.types import MediaState
 from tests.media.parties import Party
@@ -206,3 +207,28 @@ async def test_a_server_with_ice_lite(party: Make, plain: PlainPeer, rtpengine: 
         assert "a=ice-lite" in offer
         plain.connect(await call.answer(await phone.session.create_answer(offer)))
     await both_hear(phone, plain)
+
+
+@pytest.mark.parametrize("we_call", [True, False])
+async def test_dtmf_both_ways(party: Make, plain: PlainPeer, rtpengine: Rtpengine, we_call: bool) -> None:
+    """Tones from jambonz's applications are made by rtpengine, as jambonz asks it to; ours pass through it."""
+    phone = party(tone(PHONE_HZ))
+    call = calling(rtpengine) if we_call else called(rtpengine)
+    call.caller, call.callee = (
+        {**side, "flags": [*side["flags"], "inject DTMF"]} for side in (call.caller, call.callee)
+    )
+    await (outgoing(phone, plain, call) if we_call else incoming(phone, plain, call))
+    await both_hear(phone, plain)
+    await phone.session.send_dtmf("12#", duration_ms=100)
+    async with asyncio.timeout(5):
+        assert [await plain.dtmf.get() for _ in range(3)] == ["1", "2", "#"]
+
+    side = "callee" if we_call else "caller"
+    for count, code in enumerate("5*", 1):
+        await rtpengine.ask("play DTMF", call_id=call.call_id, from_tag=side, code=code, duration=250)
+        async with asyncio.timeout(5):
+            while len(got := [event.tone for event in phone.events if isinstance(event, DtmfReceived)]) < count:
+                await phone.next_frames(5)
+        assert got[-1] == code
+    await both_hear(phone, plain)
+    assert plain.dtmf.empty()
