@@ -56,6 +56,7 @@ PURE_MEDIA = {
     "g722",
     "opus",
     "resample",
+    "swresample",
     "dtmf",
     "stats",
 }

@@ -2,6 +2,8 @@
 
 from av import AudioFrame, AudioResampler
 
+from jzrx.media.swresample import Swresample, library
+
 __all__ = ["Framer", "Resampler", "from_frame", "to_frame"]
 
 
@@ -23,24 +25,47 @@ class Resampler:
     """Turns sound at `source` Hz into sound at `target` Hz, piece by piece, without seams."""
 
     def __init__(self, source: int, target: int) -> None:
+        self._resampler = _Copy() if source == target else _best(source, target)
+
+    def convert(self, pcm: bytes) -> bytes:
+        """The sound that is complete so far: at times a little less or more than `pcm` lasts."""
+        return self._resampler.convert(pcm) if pcm else pcm
+
+    def flush(self) -> bytes:
+        """What is left at the end."""
+        return self._resampler.flush()
+
+
+def _best(source: int, target: int) -> "Swresample | _Graph":
+    functions = library()
+    return Swresample(functions, source, target) if functions else _Graph(source, target)
+
+
+class _Copy:
+    """Between two rates that are one."""
+
+    def convert(self, pcm: bytes) -> bytes:
+        return pcm
+
+    def flush(self) -> bytes:
+        return b""
+
+
+class _Graph:
+    """PyAV's resampler."""
+
+    def __init__(self, source: int, target: int) -> None:
         self._source = source
-        self._target = target
         self._time = 0
         self._resampler = AudioResampler(format="s16", layout="mono", rate=target)
 
     def convert(self, pcm: bytes) -> bytes:
-        """The sound that is complete so far: at times a little less or more than `pcm` lasts."""
-        if self._source == self._target or not pcm:
-            return pcm
         frame = to_frame(pcm, self._source, self._time)
         self._time += frame.samples
         return b"".join(map(from_frame, self._resampler.resample(frame)))
 
     def flush(self) -> bytes:
-        """What is left at the end."""
-        if self._source == self._target or not self._time:
-            return b""
-        return b"".join(map(from_frame, self._resampler.resample(None)))
+        return b"".join(map(from_frame, self._resampler.resample(None))) if self._time else b""
 
 
 class Framer:
