@@ -283,8 +283,10 @@ class JambonzCall:
 
         `packet_loss` of each is that of its interval. It ends with the call, or by `stop_quality_monitoring`.
         """
-        if isinstance(interval_ms, bool) or not isinstance(interval_ms, int) or interval_ms < 100:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"interval_ms must be a whole number of milliseconds from 100, not {interval_ms!r}")
+        if isinstance(interval_ms, bool) or not isinstance(interval_ms, int) or not 100 <= interval_ms <= 3_600_000:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(
+                f"interval_ms must be a whole number of milliseconds from 100 to 3600000, not {interval_ms!r}"
+            )
         if self.state is CallState.ENDED:
             raise CallError("start_quality_monitoring(): the call has ended")
         line = self._phone.any_line()
