@@ -170,8 +170,8 @@ class JambonzCall:
         return self._control.hold(self._snapshot.value, False)
 
     def toggle_hold(self) -> Action[None]:
-        """`unhold` if the call is held by us, else `hold`."""
-        return self._control.hold(self._snapshot.value, not self.is_held)
+        """`unhold` if the call is held by us, or is about to be, else `hold`."""
+        return self._control.toggle_hold(self._snapshot.value)
 
     def mute(self) -> Action[None]:
         """Send silence instead of everything, from now on; in any state, also before the answer."""

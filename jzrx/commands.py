@@ -22,6 +22,7 @@ __all__ = [
     "SendMessage",
     "SendNotify",
     "SendProgress",
+    "ToggleHold",
     "Transfer",
     "Unhold",
     "Unregister",
@@ -112,6 +113,13 @@ class Unhold:
 
 
 @frozen(kw_only=True)
+class ToggleHold:
+    """Hold, or take the hold back: the opposite of what was last asked for, be it confirmed yet or not."""
+
+    call_id: str
+
+
+@frozen(kw_only=True)
 class SendDtmfInfo:
     """Send DTMF tones, each by INFO `application/dtmf-relay`; `,` is a pause of 2 s. Times are milliseconds."""
 
@@ -133,7 +141,7 @@ class SendInfo:
 
 @frozen(kw_only=True)
 class SendNotify:
-    """Tell the other side, which sent REFER, how far its transfer is (RFC 3515 section 2.4.4). `final`: no more comes."""
+    """Tell the other side, which sent REFER, how far its transfer is (RFC 3515 section 2.4.4). `final`: that is all."""
 
     call_id: str
     code: int
@@ -180,6 +188,7 @@ Command = (
     | HangUp
     | Hold
     | Unhold
+    | ToggleHold
     | SendDtmfInfo
     | SendInfo
     | SendNotify

@@ -237,6 +237,11 @@ class CallControl:
         command = commands.Hold(call_id=call.id) if held else commands.Unhold(call_id=call.id)
         return self._phone.ask(name, command, call_id=call.id)
 
+    def toggle_hold(self, call: CallSnapshot) -> Action[None]:
+        """The opposite of what was last asked for: a second click takes the first back, confirmed or not."""
+        _check_answered(call, "toggle_hold")
+        return self._phone.ask("toggle_hold", commands.ToggleHold(call_id=call.id), call_id=call.id)
+
     def transfer(self, call: CallSnapshot, target: str, headers: Mapping[str, str] | None) -> Action[None]:
         """Blind transfer; its failure is shown by TransferFailed."""
         refer_to = f"<{targets.call(target, self._phone.options.domain)}>"

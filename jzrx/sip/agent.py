@@ -72,6 +72,7 @@ class Agent:
             call_id=ids.token(22),
             expires=config.register_expires,
             headers=config.register_headers,
+            algorithms=config.digest_algorithms,
         )
 
     @property

@@ -9,11 +9,13 @@
   registrar for the previous one or the previous REGISTER request has timed out" (section 10.2).
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from attrs import evolve, frozen
 
 from jzrx.sip.causes import words_of
+from jzrx.sip.digest import DEFAULT_ALGORITHMS, challenges, choose
 from jzrx.sip.drafts import Draft
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import CancelTimer, SetTimer, TimerKey
@@ -57,6 +59,7 @@ class Registration:
     call_id: str
     expires: int
     headers: Headers = ()
+    algorithms: Sequence[str] = DEFAULT_ALGORITHMS
     until: float | None = None
     busy: Literal["register", "refresh", "remove"] | None = None
     queue: tuple[Literal["register", "remove"], ...] = ()
@@ -189,7 +192,7 @@ def answered(registration: Registration, serial: int, response: Response, at: fl
             return registration, outputs + sent
     words = words_of(response) or response.reason or reason_phrase(status)
     message = (
-        f"the registration of {registration.address.uri} was refused: {status} {words}{_hint(registration, status)}"
+        f"the registration of {registration.address.uri} was refused: {status} {words}{_hint(registration, response)}"
     )
     registration, refused = _refused(registration, status, message, at, _retry_after(response))
     return _go_on(registration, outputs + refused)
@@ -277,11 +280,15 @@ def _retry_after(response: Response) -> float | None:
     return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
 
 
-def _hint(registration: Registration, status: int) -> str:
+def _hint(registration: Registration, response: Response) -> str:
     """What the user can do about it."""
-    host = registration.registrar.host
+    host, status = registration.registrar.host, response.status_code
+    offered = challenges(response)
     if status == 403 and host.replace(".", "").isdigit():
         return f". The realm is the address {host}, which jambonz refuses: give realm= as your account's SIP realm"
+    if offered and choose(offered, registration.algorithms) is None:
+        names = ", ".join(challenge.algorithm or "MD5" for challenge in offered)
+        return f". The server offers the digest algorithms {names} only, which digest_algorithms= does not allow"
     if status in (401, 407):
         return ". Check username and password"
     if status in (403, 404):

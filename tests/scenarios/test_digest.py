@@ -138,6 +138,8 @@ def test_several_challenges(offered: tuple[str, ...], policy: tuple[str, ...] | 
     play(phone, {0: Connect()}, until=1)
     value = phone.sent("REGISTER")[-1].headers.get("Authorization")
     assert (None if value is None else Credentials.parse(value).algorithm) == used
+    advice = "The server offers the digest algorithms MD5 only, which digest_algorithms= does not allow"
+    assert (advice in str(outcome(phone, 1)[1])) == (used is None)
 
 
 @pytest.mark.parametrize("header", ["", "Basic realm=x", 'Digest realm="x"', 'Digest nonce="', "garbage\x7f"])

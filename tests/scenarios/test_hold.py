@@ -2,7 +2,7 @@
 
 import pytest
 
-from jzrx.commands import Answer, Connect, Dial, Hold, Unhold
+from jzrx.commands import Answer, Connect, Dial, Hold, ToggleHold, Unhold
 from jzrx.events import CallEnded, HoldChanged, HoldFailed
 from jzrx.sip.machine import AnswerWanted
 from jzrx.testing.peer import Peer, in_dialog, respond
@@ -52,6 +52,16 @@ def test_requests_queue_in_order() -> None:
     log = play(phone, {3: [Hold(call_id="1"), Unhold(call_id="1"), Hold(call_id="1")]}, until=4)
     assert [fact for _, _, fact in brief(log) if fact] == ["HoldChanged held", "HoldChanged", "HoldChanged held"]
     assert [len(phone.settled[token]) for token in (3, 4, 5)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("clicks", "offers"), [(1, [True]), (2, [True, False]), (3, [True, False, True])])
+def test_each_click_takes_the_last_back(clicks: int, offers: list[bool]) -> None:
+    """A second click comes before the first is confirmed, and means the opposite."""
+    phone, peer = calling()
+    accept_all(peer)
+    play(phone, {3: [ToggleHold(call_id="1")] * clicks}, until=4)
+    assert [event.held for event in phone.events(HoldChanged)] == offers
+    assert all(outcome(phone, token) == (None, None) for token in range(3, 3 + clicks))
 
 
 def test_hold_before_the_answer_waits_for_it() -> None:

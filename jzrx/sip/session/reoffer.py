@@ -53,6 +53,13 @@ def ask_hold(session: Session, wish: Wish) -> Step:
     return begin_next(evolve(session, wishes=(*session.wishes, wish)))
 
 
+def wanted_hold(session: Session) -> bool:
+    """Whether the other side is to be on hold once all that was asked for is done."""
+    if session.wishes:
+        return session.wishes[-1].held
+    return session.held if session.reoffer is None else session.reoffer.held
+
+
 def begin_next(session: Session) -> Step:
     """Begin the next hold or unhold, if nothing is under way; one that is fulfilled already is done at once."""
     outputs: list[SessionOutput] = []

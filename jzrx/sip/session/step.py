@@ -4,7 +4,19 @@ from typing import assert_never
 
 from attrs import evolve
 
-from jzrx.commands import Answer, Dial, HangUp, Hold, SendDtmfInfo, SendInfo, SendNotify, SendProgress, Transfer, Unhold
+from jzrx.commands import (
+    Answer,
+    Dial,
+    HangUp,
+    Hold,
+    SendDtmfInfo,
+    SendInfo,
+    SendNotify,
+    SendProgress,
+    ToggleHold,
+    Transfer,
+    Unhold,
+)
 from jzrx.errors import CallError
 from jzrx.sip.machine import TIMEOUT, SetTimer
 from jzrx.sip.message import Request, Response
@@ -87,6 +99,8 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
             return callee.answer(session, command, token, moment)
         case Hold() | Unhold():
             return reoffer.ask_hold(session, Wish(isinstance(command, Hold), token))
+        case ToggleHold():
+            return reoffer.ask_hold(session, Wish(not reoffer.wanted_hold(session), token))
         case SendInfo() if session.phase is Phase.CONFIRMED:
             return established.send_info(session, command, token)
         case SendDtmfInfo() if session.phase is Phase.CONFIRMED:
