@@ -23,9 +23,17 @@ class MediaEngine:
     Its thread ("jzrx-media") starts with the first session and ends with the close of the last one; nothing is left
     then. It is a daemon: an interpreter that exits with calls open does not wait for it. All sessions show the same
     certificate. Not fork-safe: used in a child process while sessions of the parent were open, it raises RuntimeError.
+
+    `switch_interval` (s) is for applications that compute while calls are open: the interpreter lets a thread run for
+    so long while others wait (`sys.setswitchinterval`), for the whole process and while the thread lives. With Python's
+    5 ms the media waits for that many times the busy threads; 0.001 keeps nearly all frames in time. What computes all
+    the time is better done in another process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, switch_interval: float | None = None) -> None:
+        if switch_interval is not None and not 0 < switch_interval <= 1:
+            raise ValueError(f"switch_interval is {switch_interval}: give seconds, as 0.001.")
+        self._switch_interval = switch_interval
         self._lock = threading.Lock()
         self._thread: MediaThread | None = None
         self._own_certificate: Certificate | None = None
@@ -50,7 +58,7 @@ class MediaEngine:
             claim(config.source, application)
         with self._lock:
             if self._thread is None or not self._thread.acquire():
-                self._thread = MediaThread(self._certificate)
+                self._thread = MediaThread(self._certificate, self._switch_interval)
                 self._thread.acquire()
             thread = self._thread
         peer = MediaPeer(

@@ -7,6 +7,7 @@ import asyncio
 import concurrent.futures
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
@@ -33,9 +34,13 @@ class Closable(Protocol):
 
 
 class MediaThread:
-    """A daemon thread that runs until nothing is left on it. `certificate` is called on it."""
+    """A daemon thread that runs until nothing is left on it. `certificate` is called on it.
 
-    def __init__(self, certificate: Callable[[], Certificate]) -> None:
+    `switch_interval`: of the interpreter, meanwhile.
+    """
+
+    def __init__(self, certificate: Callable[[], Certificate], switch_interval: float | None = None) -> None:
+        self._switch_interval = switch_interval
         self.certificate = certificate
         self.loop = MediaLoop()
         self.wheel = Wheel(self.loop)
@@ -106,10 +111,15 @@ class MediaThread:
             self._stop.set()
 
     def _run(self) -> None:
+        before = sys.getswitchinterval()
+        if self._switch_interval is not None:
+            sys.setswitchinterval(self._switch_interval)
         try:
             with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
                 runner.run(self._serve())
         finally:
+            if self._switch_interval is not None:
+                sys.setswitchinterval(before)
             self._ended.set_result(None)
 
     async def _serve(self) -> None:

@@ -47,6 +47,18 @@ async def test_one_thread_for_all_sessions_until_the_last_is_closed() -> None:
     assert not media_threads()
 
 
+async def test_the_switch_interval_is_the_engines_while_its_thread_lives() -> None:
+    before = sys.getswitchinterval()
+    loop = asyncio.get_running_loop()
+    session = MediaEngine(switch_interval=0.001).session("call", MediaConfig(loopback=True), print, loop.time)
+    await session.create_offer()
+    assert sys.getswitchinterval() == pytest.approx(0.001)
+    await session.close()
+    assert sys.getswitchinterval() == before
+    with pytest.raises(ValueError, match="switch_interval"):
+        MediaEngine(switch_interval=0)
+
+
 async def test_the_shared_engine_is_one() -> None:
     assert MediaEngine.shared() is MediaEngine.shared()
 

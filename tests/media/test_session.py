@@ -1,6 +1,7 @@
 """Calls between two media sessions on real sockets: both are heard by frequency and level, whatever is renegotiated."""
 
 import asyncio
+import itertools
 import logging
 import re
 import time
@@ -330,6 +331,24 @@ async def test_an_application_that_is_blocked_loses_frames_only(party: Make, cap
     assert stats is not None
     assert stats.packets_lost == 0
     assert "2 s behind" in caplog.text
+
+
+async def test_an_application_that_sleeps_200_ms_at_a_time_loses_no_tick(party: Make) -> None:
+    alice, bob = party(tone(440), listen=False), party(listen=False)
+    ticks: list[float] = []
+    bob.session.add_sink(lambda sound, concealed: ticks.append(time.perf_counter()))
+    await connect(alice, bob)
+    began = time.perf_counter()
+    for _ in range(5):
+        time.sleep(0.2)  # noqa: ASYNC251 - that is the point
+        await asyncio.sleep(0)
+    seconds = time.perf_counter() - began
+    passed = [tick for tick in ticks if tick > began]
+    assert len(passed) >= seconds / 0.02 - 4
+    assert sum(late - early > 0.04 for early, late in itertools.pairwise(passed)) <= 2
+    stats = await bob.session.stats()
+    assert stats is not None
+    assert stats.packets_lost == 0
 
 
 async def test_a_plain_rtp_offer_is_refused_with_what_to_do(party: Make) -> None:
