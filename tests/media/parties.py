@@ -49,7 +49,7 @@ class Party:
     def tones_heard(self) -> str:
         return "".join(event.tone for event in self.events if isinstance(event, DtmfReceived))
 
-    async def hears_tones(self, tones: str, *, within: float = 3.0) -> None:
+    async def hears_tones(self, tones: str, *, within: float = 10.0) -> None:
         """Wait until these tones have arrived, and no others."""
         async with asyncio.timeout(within):
             while len(self.tones_heard) < len(tones):

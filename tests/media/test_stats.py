@@ -87,6 +87,15 @@ def test_a_timestamp_that_wraps_or_starts_anew_is_no_jitter():
     assert stats.jitter == pytest.approx(0, abs=1e-4)
 
 
+def test_the_packets_of_a_tone_count_but_are_no_jitter():
+    stats = receive(list(range(50)))
+    for number in range(50, 57):
+        stats.update(packet(number)._replace(timestamp=50 * 160), 0.02 * number, None)
+    receive(list(range(57, 60)), stats)
+    assert stats.totals == Totals(60, 60)
+    assert stats.jitter == pytest.approx(0, abs=1e-9)
+
+
 def test_another_source_goes_on_counting():
     stats = receive(list(range(100)))
     receive([n for n in range(100) if n != 50], stats, ssrc=2, base=30000)
