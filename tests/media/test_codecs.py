@@ -191,6 +191,36 @@ def test_the_bitrate_is_what_was_asked_for():
     assert size("maxaveragebitrate=12000") == pytest.approx(12000, rel=0.25)
 
 
+def noise(encoder: Encoder, frames: int = 50) -> list[bytes]:
+    """Payloads of a loud hiss, which needs all the bits and bandwidth there are."""
+    samples = array("h", [(i * i * 7919 + i * 31) % 16384 - 8192 for i in range(frames * encoder.rate // 50)]).tobytes()
+    size = encoder.rate // 50 * 2
+    return [encoder.encode(samples[i : i + size]) for i in range(0, len(samples), size)]
+
+
+BANDWIDTHS = {
+    **dict.fromkeys(range(4), 8000),
+    **dict.fromkeys(range(4, 8), 12000),
+    **dict.fromkeys(range(8, 12), 16000),
+}
+BANDWIDTHS |= {12: 24000, 13: 24000, 14: 48000, 15: 48000}
+BANDWIDTHS |= {number: (8000, 16000, 24000, 48000)[(number - 16) // 4] for number in range(16, 32)}
+"""The sampling rate that carries what a packet has, by the configuration in its first byte (RFC 6716 section 3.1)."""
+
+
+@pytest.mark.parametrize("rate", [8000, 12000, 16000, 24000, 48000])
+def test_opus_is_mono_and_no_wider_than_the_other_side_plays(rate: int):
+    wanted = f"stereo=1;maxplaybackrate={rate};maxaveragebitrate=40000"
+    payloads = noise(make_encoder(Codec("opus", 48000, 2, 111, wanted)))
+    assert not any(payload[0] & 0x04 for payload in payloads), "stereo"
+    assert max(BANDWIDTHS[payload[0] >> 3] for payload in payloads) == rate
+
+
+def test_a_constant_bitrate_is_constant():
+    assert len({len(payload) for payload in noise(make_encoder(Codec("opus", 48000, 2, 111, "cbr=1")))}) == 1
+    assert len({len(payload) for payload in noise(make_encoder(OPUS))}) > 1
+
+
 def test_dtx_shrinks_silence_to_almost_nothing():
     encoder = make_encoder(Codec("opus", 48000, 2, 111, "usedtx=1"))
     sizes = [len(encoder.encode(bytes(1920))) for _ in range(50)]
