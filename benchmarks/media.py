@@ -40,7 +40,7 @@ class End:
     """One end, in its process."""
 
     def __init__(self, kind: str, codec: str, calls: int, part: str) -> None:
-        endpoint = str(Path(__file__).with_name("endpoint.py"))
+        endpoint = str(Path(__file__).parent / "parts" / "endpoint.py")
         self._process = subprocess.Popen(
             [sys.executable, endpoint, kind, codec, str(calls), part],
             stdin=subprocess.PIPE,

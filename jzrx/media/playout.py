@@ -41,6 +41,7 @@ class Playout:
         self._skipped = 0.0  # ms
         self._comfort: ComfortNoise | None = None  # while the sender pauses, after a packet of RFC 3389
         self._discontinuous = False  # an Opus sender that transmits nothing in its pauses (RFC 7587 section 3.1.3)
+        self._is_opus = False
         self._played: RtpPacket | None = None
         self._passed = 0.0  # ms since then
         self._last: RtpPacket | None = None
@@ -146,11 +147,14 @@ class Playout:
     def _is_after_pause(self, packet: RtpPacket) -> bool:
         """Whether nothing was transmitted for a while before this packet, as an Opus sender may in its pauses."""
         last, self._played = self._played, packet
-        codec = self._codecs[packet.payload_type]
-        if last is None or codec.name.upper() != "OPUS" or packet.ssrc != last.ssrc:
+        if (
+            not self._is_opus
+            or last is None
+            or packet.ssrc != last.ssrc
+            or sequence_delta(packet.sequence, last.sequence) != 1
+        ):
             return False
-        passed = 1000 * (packet.timestamp - last.timestamp & 0xFFFFFFFF) / codec.clock_rate
-        return sequence_delta(packet.sequence, last.sequence) == 1 and passed > 2 * self._duration
+        return 1000 * (packet.timestamp - last.timestamp & 0xFFFFFFFF) / 48000 > 2 * self._duration
 
     @property
     def _size(self) -> int:
@@ -164,6 +168,7 @@ class Playout:
                 return None
             self._payload_type = packet.payload_type
             self._decoder = make_decoder(codec)
+            self._is_opus = codec.name.upper() == "OPUS"
             rate = self._decoder.rate
             self._resampler = Resampler(rate, self.rate) if rate != self.rate else None
             self._primed = False
