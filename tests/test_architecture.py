@@ -65,7 +65,7 @@ STORE_EDGE = {"jzrx.store.store", "jzrx.store.observable", "jzrx.store.hot"}  # 
 
 # Libraries that one place wraps for all the others. transport.py alone touches the private parts of aiortc and aioice.
 ONLY_IN = {
-    "aioice": ("jzrx.media.transport",),
+    "aioice": ("jzrx.media.transport", "jzrx.media.candidates"),
     "aiortc": ("jzrx.media",),
     "websockets": ("jzrx.sip.transport", "jzrx.testing"),
 }

@@ -16,10 +16,10 @@ from typing import Any, Literal, cast
 
 import pylibsrtp
 from aioice import Candidate, Connection, stun
-from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import StunProtocol, relayed_candidate
+from aioice.ice import CandidatePair, StunProtocol, relayed_candidate
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
+from jzrx.media.candidates import most_reachable, prioritize, reflexive, usable
 from jzrx.media.ice_servers import Server
 from jzrx.media.rtp import classify
 from jzrx.media.sdp import AudioDescription, Fingerprint
@@ -31,7 +31,6 @@ GATHER_TIMEOUT = 0.45  # s, for all STUN and TURN servers together, lookups incl
 SETUP_TIMEOUT = 10.0  # s, from the other side's parameters to keys
 CLOSE_TIMEOUT = 0.5  # s, for a TURN server to free the allocation
 CHECK_INTERVAL = 0.02  # s, between two connectivity checks (Ta, RFC 8445 section 14.2)
-MAX_CANDIDATES = 32  # of the other side: each costs checks, and whoever writes the SDP chooses whom we send them to
 MAX_QUEUED = 64  # DTLS datagrams that wait for the handshake
 MAX_DATAGRAM = 1500  # bytes, what libsrtp's Python binding takes
 LOOPBACK = ["127.0.0.1", "::1"]
@@ -71,6 +70,7 @@ class _Ice(Connection):
         self._loopback = loopback
         self._hosts: asyncio.Future[list[Candidate]] | None = None
         self._pacer: asyncio.TimerHandle | None = None
+        self._handshake: tuple[StunProtocol, tuple[str, int]] | None = None  # where its last datagram came in, and from
 
     # --- gathering ---
 
@@ -83,11 +83,7 @@ class _Ice(Connection):
         candidates = await asyncio.shield(self._hosts) + await self._ask_servers()
         for protocol in self._protocols:
             _intercept(protocol)
-        # "If there are multiple candidates for a particular component for a particular data stream that have the same
-        # type, the local preference MUST be unique for each one." (RFC 8445 section 5.1.2.1) aioice gives all the same.
-        for kind in ("host", "srflx", "relay"):
-            for index, candidate in enumerate(each for each in candidates if each.type == kind):
-                candidate.priority = candidate_priority(component, kind, 65535 - index)
+        prioritize(candidates)
         return candidates
 
     async def _ask_servers(self) -> list[Candidate]:
@@ -115,7 +111,7 @@ class _Ice(Connection):
         hosts = [(protocol, ip_address(protocol.local_candidate.host)) for protocol in self._protocols]
         # From loopback no server can be reached: the question would go unanswered and cost the whole time.
         questions = [
-            _reflexive(protocol, addresses[host.version], found)
+            reflexive(protocol, addresses[host.version], found)
             for protocol, host in hosts
             if host.version in addresses and not host.is_loopback
         ]
@@ -152,6 +148,27 @@ class _Ice(Connection):
             self._pacer = asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._check_periodic)
         return False
 
+    async def connect(self) -> None:
+        await super().connect()
+        self._follow()
+
+    def handshake_received(self, protocol: StunProtocol, address: tuple[str, int]) -> None:
+        """A datagram of DTLS came."""
+        self._handshake = protocol, address
+        self._follow()
+
+    def _follow(self) -> None:
+        """Send on the pair on which the other side does, if that is another one that was checked.
+
+        It has to be the one that was nominated (RFC 8445 section 8.1.1). But baresip takes the one of the highest
+        priority, whatever we nominate, and ignores what it gets of its handshake on another one.
+        """
+        if self._handshake is None or 1 not in self._nominated:
+            return
+        for pair in self._check_list:
+            if (pair.protocol, pair.remote_addr) == self._handshake and pair.state is not CandidatePair.State.FAILED:
+                self._nominated[1] = pair
+
     async def close(self) -> None:
         if self._pacer is not None:
             self._pacer.cancel()
@@ -186,29 +203,6 @@ class _Ice(Connection):
         await self.send(data)
 
 
-async def _reflexive(protocol: StunProtocol, server: tuple[str, int], found: list[Candidate]) -> None:
-    """Ask a STUN server how it sees our socket (RFC 8489 section 14.2), and add that to `found`."""
-    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
-    response, _ = await protocol.request(request, server)
-    host, port = response.attributes["XOR-MAPPED-ADDRESS"]
-    base = protocol.local_candidate
-    if (host, port) == (base.host, base.port):
-        return  # RFC 8445 section 5.1.3: a candidate is redundant if and only if its address equals another's
-    found.append(
-        Candidate(
-            foundation=candidate_foundation("srflx", "udp", base.host),
-            component=base.component,
-            transport="udp",
-            priority=candidate_priority(base.component, "srflx"),
-            host=host,
-            port=port,
-            type="srflx",
-            related_address=base.host,
-            related_port=base.port,
-        )
-    )
-
-
 def _intercept(protocol: StunProtocol) -> None:
     """Sort datagrams by their first byte before aioice tries each as STUN, and time its checks."""
     below, ask = protocol.datagram_received, protocol.request
@@ -218,6 +212,8 @@ def _intercept(protocol: StunProtocol) -> None:
         if kind == "rtp" or kind == "rtcp":
             cast("_Ice", protocol.receiver).on_media(data, kind)
         elif kind is not None:
+            if kind == "dtls":
+                cast("_Ice", protocol.receiver).handshake_received(protocol, (addr[0], addr[1]))
             try:
                 below(data, addr)
             except Exception as error:  # whatever the network sends: aioice lets some malformed attributes through
@@ -288,14 +284,7 @@ class IceDtls:
     @property
     def default_address(self) -> tuple[str, int] | None:
         """For `c=` and `m=`: the candidate most likely to be reached without ICE (RFC 8839 section 4.2.1.2)."""
-
-        def rank(candidate: Candidate) -> tuple[int, bool, int]:
-            # A relayed one can be reached from most places, then a server-reflexive one; of several IPv4, which every
-            # server has.
-            kind = ("relay", "srflx", "host").index(candidate.type)
-            return kind, ip_address(candidate.host).version == 6, -candidate.priority
-
-        candidate = min(self._ice.local_candidates, key=rank, default=None)
+        candidate = most_reachable(self._ice.local_candidates)
         return (candidate.host, candidate.port) if candidate is not None else None
 
     @property
@@ -355,7 +344,7 @@ class IceDtls:
         # side then may send on another one than we. RFC 8445 removed that (section 21).
         ice.remote_is_lite = True
         ice.remote_username, ice.remote_password = remote.ice_ufrag, remote.ice_pwd
-        candidates = _usable(remote.candidates)
+        candidates = usable(remote.candidates)
         await asyncio.gather(*map(ice.add_remote_candidate, candidates), return_exceptions=True)
         # All candidates stand in the SDP, also of those who never say a=end-of-candidates; else aioice checks for ever.
         await ice.add_remote_candidate(None)
@@ -428,17 +417,3 @@ class IceDtls:
                 self._on_rtp(self._rx.unprotect(data))
         except pylibsrtp.Error as error:
             logger.debug("dropped a datagram: %r", error)
-
-
-def _usable(lines: tuple[str, ...]) -> list[Candidate]:
-    """The candidates that we can pair: UDP, the first component. The others and the malformed are left out."""
-    candidates: list[Candidate] = []
-    for line in lines:
-        try:
-            candidate = Candidate.from_sdp(line)
-        except ValueError:
-            logger.info("ignored a malformed candidate: %r", line)
-            continue
-        if candidate.transport.lower() == "udp" and candidate.component == 1:
-            candidates.append(candidate)
-    return candidates[:MAX_CANDIDATES]

@@ -31,6 +31,7 @@ from jzrx.ports import IceServer, MediaError
 
 CERTIFICATE = Certificate.generateCertificate()
 RTP = struct.pack("!BBHII", 0x80, 0, 1, 160, 0x1234) + b"\xff" * 160
+HANDSHAKE = b"\x16\xfe\xfd" + bytes(10)  # the header of a DTLS record
 RTCP = struct.pack("!BBHII", 0x80, 201, 1, 0x1234, 0)[:8]
 
 
@@ -112,13 +113,14 @@ USED = {
         "_local_candidates",
         "_local_candidates_start",
         "_local_candidates_end",
+        "_check_list",
         "_nominated",
         "_queue",
         "_check_periodic",
         "data_received",
         "get_component_candidates",
     },
-    aioice.ice: {"StunProtocol", "relayed_candidate"},
+    aioice.ice: {"CandidatePair", "StunProtocol", "relayed_candidate"},
     aioice.ice.StunProtocol: {"datagram_received", "request"},
     TurnTransport: {"_close"},
     aiortc.RTCCertificate: {"_create_ssl_context"},
@@ -380,6 +382,42 @@ async def test_one_pair_is_nominated(monkeypatch: pytest.MonkeyPatch) -> None:
             theirs.remote_candidate.port,
             theirs.local_candidate.port,
         )
+
+
+async def test_sends_where_the_other_side_makes_its_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """baresip does not take the pair that was nominated, but the one of the highest priority."""
+    monkeypatch.setattr(transport, "CHECK_INTERVAL", 0.0)
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        await connect(alice, bob)
+        ours, theirs = alice.way._ice, bob.way._ice
+        failed = aioice.ice.CandidatePair.State.FAILED
+        checked = {
+            (pair.local_candidate.port, pair.remote_candidate.port): pair
+            for pair in ours._check_list
+            if pair.state is not failed
+        }
+        other = next(
+            pair
+            for pair in theirs._check_list
+            if pair is not theirs._nominated[1]
+            and pair.state is not failed
+            and (pair.remote_candidate.port, pair.local_candidate.port) in checked
+        )
+        wanted = checked[other.remote_candidate.port, other.local_candidate.port]
+        theirs._nominated[1] = other
+        await theirs.send(HANDSHAKE)
+        async with asyncio.timeout(2):
+            while ours._nominated[1] is not wanted:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+        # From elsewhere it is not followed.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for pair in ours._check_list:
+                if pair.local_candidate.host == "127.0.0.1":
+                    stranger.sendto(HANDSHAKE, (pair.local_candidate.host, pair.local_candidate.port))
+        await assert_heard(alice, bob)
+        await assert_heard(bob, alice)
+        assert ours._nominated[1] is wanted
 
 
 # --- another remote ---
