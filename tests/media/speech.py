@@ -42,6 +42,11 @@ def _frames(pcm: bytes, rate: int) -> Any:
     return samples[: len(samples) // size * size].reshape(-1, size)
 
 
+def _spectra(frames: Any, bins: int) -> Any:
+    """The power of each frame by frequency."""
+    return np.abs(np.fft.rfft(frames * np.hanning(frames.shape[1])))[:, 2:bins] ** 2
+
+
 def log_spectral_distance(clean: bytes, heard: bytes, rate: int, lag: int) -> float:
     """How far the spectra of 20 ms are from each other, in dB, averaged over where there is speech.
 
@@ -50,11 +55,10 @@ def log_spectral_distance(clean: bytes, heard: bytes, rate: int, lag: int) -> fl
     heard = heard[2 * lag :]
     length = min(len(clean), len(heard)) // 2 * 2
     one, other = (_frames(pcm[:length], rate) for pcm in (clean, heard))
-    window = np.hanning(one.shape[1])
     bins = one.shape[1] * 3500 // rate
-    spectra: list[Any] = [np.abs(np.fft.rfft(np.asarray(frames * window)))[:, 2:bins] ** 2 for frames in (one, other)]
-    floor = np.max(spectra[0]) * 1e-5
-    difference = 10 * np.log10((spectra[0] + floor) / (spectra[1] + floor))
+    first, second = (_spectra(frames, bins) for frames in (one, other))
+    floor = np.max(first) * 1e-5
+    difference = 10 * np.log10((first + floor) / (second + floor))
     spoken = np.sum(one**2, axis=1) > np.max(np.sum(one**2, axis=1)) * 1e-3
     return float(np.mean(np.sqrt(np.mean(difference[spoken] ** 2, axis=1))))
 
