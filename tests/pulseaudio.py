@@ -141,6 +141,12 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if skipped := [report for report in terminalreporter.getreports("skipped") if "devices" in report.keywords]:
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(skipped)} tests of microphones and speakers did not run: {MISSING}", red=True)
+
+
 @pytest.fixture(scope="session")
 def pulseaudio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseAudio]:
     if not is_installed():

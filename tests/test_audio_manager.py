@@ -130,7 +130,9 @@ async def test_switching_leaves_no_gap(sbc: EmbeddedSbc, pulseaudio: PulseAudio)
             max(tone_level(each[start : start + 3840], RATE, 880) for each in (first, second))
             for start in range(0, len(first) - 3840, 1920)
         ]
-        assert sum(level < 0.05 for level in sounding) <= 3, sounding  # the two recordings are not in step
+        begun = next(i for i, level in enumerate(sounding) if level > 0.05)  # a recorder takes a while
+        # The two recordings are not in step.
+        assert sum(level < 0.05 for level in sounding[begun:]) <= 3, sounding
 
 
 @devices
@@ -140,7 +142,7 @@ async def test_the_caller_hears_it_ring(sbc: EmbeddedSbc, pulseaudio: PulseAudio
         await call.media_ready()  # the SBC sends early media: its tone is the one to hear
         assert call.state in ("connecting", "ringing")
         await at(pulseaudio, "mic1", "spk1")
-        assert tone_level(pulseaudio.listen("spk1", 0.2), RATE, 440) < 0.01
+        await asyncio.to_thread(eventually, lambda: tone_level(pulseaudio.listen("spk1", 0.2), RATE, 440) < 0.01)
         await call.hangup()
         assert bob.call_count == 0
 

@@ -31,6 +31,7 @@ KINDS: tuple[Kind, Kind] = ("audioinput", "audiooutput")
 WATCH = 0.5  # s, between looks for what was plugged in or out
 RETRY = 5.0  # s, before a device that could not be opened is tried again
 SILENCE = bytes(FRAME * 2)
+NOWHERE: dict[Kind, str] = {"audioinput": "silence is sent", "audiooutput": "nothing is heard"}
 
 T = TypeVar("T")
 _log = logging.getLogger("jzrx.media")
@@ -65,8 +66,9 @@ class Desk:
         # From here on the thread's own.
         self._taps: tuple[Tap, ...] = ()
         self._running: dict[Kind, list[_Running]] = {"audioinput": [], "audiooutput": []}
-        self._failed: dict[Plugged, float] = {}
-        self._told: set[tuple[Kind, str]] = set()
+        self._failed: dict[Plugged, tuple[float, str]] = {}  # until when, and why
+        self._told: dict[Kind, set[str]] = {kind: set() for kind in KINDS}
+        self._said: set[str] = set()  # what was to be told in this round
 
     # --- from any thread --------------------------------------------------------------------------------------------
 
@@ -111,7 +113,7 @@ class Desk:
         done.set_running_or_notify_cancel()
         with self._lock:
             self._work.put(run)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # it does not survive a fork
                 self._thread = threading.Thread(target=self._run, name="jzrx-audio", daemon=True)
                 self._thread.start()
         return done
@@ -175,6 +177,7 @@ class Desk:
                 self._settle_kind(kind, taps)
 
     def _settle_kind(self, kind: Kind, taps: list[Tap]) -> None:
+        self._said = set()
         plugged, problem = self._look(kind)
         ended = [each for each in self._running[kind] if each.stream is None or not each.stream.is_alive]
         for running in ended:
@@ -185,7 +188,8 @@ class Desk:
             if place is not None:
                 places.setdefault(id(place), []).append(tap)
             else:
-                self._tell(tap, reason or problem)
+                tap.last = b""
+                self._tell(tap, f"{reason or problem}: {NOWHERE[kind]}")
         for running in self._running[kind]:  # the new ones begin, and with the same step the old ones end
             running.taps = tuple(places.get(id(running), ()))
         for running in (*ended, *(each for each in self._running[kind] if not each.taps)):
@@ -193,8 +197,7 @@ class Desk:
             if running.stream is not None:
                 running.stream.close()
         self._running[kind] = [each for each in self._running[kind] if each.taps]
-        if taps and self._running[kind]:
-            self._told = {told for told in self._told if told[0] != kind}
+        self._told[kind] = self._said  # what is not so any more may be told again
 
     def _look(self, kind: Kind) -> tuple[list[Plugged], str]:
         try:
@@ -207,7 +210,7 @@ class Desk:
         reason = None
         wanted = [each for each in plugged if each.id == tap.wanted]
         if tap.wanted is not None and not wanted and plugged:
-            self._tell(tap, f"there is no device {tap.wanted!r} now; {plugged[0].id!r} is used", level=logging.INFO)
+            self._tell(tap, f"there is no device {tap.wanted!r} now; {plugged[0].id!r} is used")
         for device in dict.fromkeys((*wanted, *plugged[:1])):
             try:
                 return self._opened(kind, device), None
@@ -219,26 +222,26 @@ class Desk:
         running = next((each for each in self._running[kind] if each.plugged == device), None)
         if running is not None:
             return running
-        if time.monotonic() < self._failed.get(device, 0):
-            raise DeviceError(f"the device {device.id!r} cannot be opened")
+        until, why = self._failed.get(device, (0.0, ""))
+        if time.monotonic() < until:
+            raise DeviceError(why)
         running = _Running(device)
         try:
             running.stream = self._system.open(
                 kind, device, capture=running.capture, render=running.render, others=any(self._running.values())
             )
         except Exception as error:
-            self._failed[device] = time.monotonic() + RETRY
-            raise error if isinstance(error, DeviceError) else DeviceError(f"{device.id!r}: {error}") from error
+            why = str(error) if isinstance(error, DeviceError) else f"{device.id!r}: {error!r}"
+            self._failed[device] = time.monotonic() + RETRY, why
+            raise DeviceError(why) from error
         self._running[kind].append(running)
         return running
 
-    def _tell(self, tap: Tap, reason: str, level: int = logging.WARNING) -> None:
-        """Say it once, until a device works again."""
-        if (tap.kind, reason) not in self._told:
-            self._told.add((tap.kind, reason))
-            what = "silence is sent" if tap.kind == "audioinput" else "nothing is heard"
-            end = f": {what}" if level == logging.WARNING else ""
-            _log.log(logging.INFO if tap.is_default else level, "audio: %s%s", reason, end)
+    def _tell(self, tap: Tap, what: str) -> None:
+        """Say it once, as long as it is so."""
+        if what not in self._told[tap.kind] | self._said:
+            _log.log(logging.INFO if tap.is_default else logging.WARNING, "audio: %s", what)
+        self._said.add(what)
 
 
 desk = Desk()

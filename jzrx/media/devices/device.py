@@ -23,10 +23,11 @@ class AudioDevice:
 
 @frozen
 class Plugged:
-    """A device that is there now. One that was unplugged and came back has another `index`."""
+    """A device that is there now. One that was unplugged and came back has another `index`, or `connection`."""
 
     device: AudioDevice
     index: int = 0
+    connection: int = 0  # to the sound server, which may have been started anew
 
     @property
     def id(self) -> str:

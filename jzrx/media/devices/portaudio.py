@@ -12,6 +12,7 @@ from jzrx.media.devices.ring import FRAME, RATE
 __all__ = ["PortAudioStream", "devices", "open_stream", "refresh"]
 
 STALLED = 3.0  # s without a call from PortAudio
+LATENCY = 0.06  # s; with less, a busy machine is heard
 
 Capture = Callable[[bytes], None]
 Render = Callable[[], bytes]
@@ -30,7 +31,9 @@ class PortAudioStream:
         return bool(self._stream.active) and time.monotonic() - self._called[0] < STALLED
 
     def close(self) -> None:
-        """Stop it at once."""
+        """Stop, when what was rendered has been played. (PortAudio's own stop() waits for ever on a dead server.)"""
+        if self.is_alive:
+            time.sleep(LATENCY)
         self._stream.close()
 
 
@@ -98,7 +101,7 @@ def _open(
         "channels": channels,
         "dtype": "int16",
         "blocksize": rate // 50,
-        "latency": "low",
+        "latency": LATENCY,
     }
     # The callbacks must not raise, log or wait: they run on a thread that is not Python's.
     if kind == "audioinput":

@@ -4,6 +4,7 @@ PortAudio's list of an ALSA system knows neither: "pulse, 32 in, 32 out" is all 
 and moved here.
 """
 
+import itertools
 import logging
 import os
 import time
@@ -19,6 +20,7 @@ NOTHING = "auto_null"  # the sink of a server that has none
 APPEARS = 0.5  # s that a new stream may take to be seen
 
 T = TypeVar("T")
+_connections = itertools.count(1)
 _log = logging.getLogger("jzrx.media")
 
 
@@ -41,6 +43,7 @@ class PulseServer:
 
     def __init__(self, pulse: Any, error: type[Exception]) -> None:
         self._pulse = pulse
+        self._number = next(_connections)
         self._error = error
 
     def devices(self, kind: Kind) -> list[Plugged]:
@@ -81,7 +84,7 @@ class PulseServer:
             listed = [each for each in self._pulse.sink_list() if each.name != NOTHING]
         else:
             listed = [each for each in self._pulse.source_list() if each.monitor_of_sink_name is None]
-        return [Plugged(AudioDevice(each.name, _label(each, kind), kind), each.index) for each in listed]
+        return [Plugged(AudioDevice(each.name, _label(each, kind), kind), each.index, self._number) for each in listed]
 
     def _default(self, kind: Kind) -> str:
         server = self._pulse.server_info()

@@ -2,8 +2,8 @@
 
 Rules
 - Reading begins when `DEPTH` frames wait, and again after the ring ran dry.
-- Where a whole second passed without fewer than `DEPTH` frames waiting, the writer's clock is the faster one (or it was
-  held up): two frames become one, faded into each other. A clock that is slower lets the ring run dry now and then.
+- Where each reading of a whole second found more than `DEPTH` frames, the writer's clock is the faster one (or the
+  writer was held up): two frames become one, faded into each other. A slower clock lets the ring run dry now and then.
 - More than `LIMIT` frames are a burst after a stop: the oldest are dropped.
 
 One thread writes and one reads; a deque needs no lock for that.

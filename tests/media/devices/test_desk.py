@@ -1,6 +1,7 @@
 """Taps at the devices of a real PulseAudio: they play, capture, follow a choice, fall back and return."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -12,7 +13,7 @@ from jzrx.media.devices.ring import RATE
 from jzrx.media.devices.taps import EVERYBODY, DeviceChoice, InputTap, OutputTap, Tap
 from jzrx.media.measure import tone_level
 from jzrx.media.sources import tone
-from tests.pulseaudio import PulseAudio, eventually
+from tests.pulseaudio import MISSING, PulseAudio, eventually, is_installed
 
 pytestmark = pytest.mark.devices
 
@@ -40,7 +41,9 @@ def player(choice: DeviceChoice, hz: float = 440) -> OutputTap:
 
 
 def heard(pulseaudio: PulseAudio, speaker: str, hz: float) -> float:
-    return tone_level(pulseaudio.listen(speaker), RATE, hz)
+    """The peak of a tone in the best tenth of a second: on a busy machine others have gaps."""
+    sound = pulseaudio.listen(speaker)
+    return max(tone_level(sound[start : start + RATE // 5], RATE, hz) for start in range(0, len(sound), RATE // 5))
 
 
 def test_the_devices_are_those_that_people_know(desk: Desk) -> None:
@@ -66,9 +69,8 @@ def test_all_that_plays_to_one_speaker_is_mixed(desk: Desk, choice: DeviceChoice
     desk.attach(player(choice, 440))
     desk.attach(player(DeviceChoice(), 1000))
     eventually(lambda: len(desk.taps(EVERYBODY, "audiooutput")) == 2)
-    sound = pulseaudio.listen("spk1")
+    eventually(lambda: min(heard(pulseaudio, "spk1", hz) for hz in (440, 1000)) > 0.2)
     assert pulseaudio.streams() == ["spk1"]
-    assert min(tone_level(sound, RATE, hz) for hz in (440, 1000)) > 0.2
 
 
 def test_a_microphone_hears(desk: Desk, choice: DeviceChoice, pulseaudio: PulseAudio) -> None:
@@ -78,10 +80,8 @@ def test_a_microphone_hears(desk: Desk, choice: DeviceChoice, pulseaudio: PulseA
     with pulseaudio.speak("mic1", 440), pulseaudio.speak("mic2", 1000):
         eventually(lambda: desk.level(choice, "audioinput") > 0.1)
         eventually(lambda: tone_level(first.last, RATE, 440) > 0.2 and tone_level(second.last, RATE, 1000) > 0.2)
-        frame = first.ring.take()
+        eventually(lambda: len(first.ring.take() or b"") == 1920)
     assert pulseaudio.streams() == ["mic1", "mic2"]
-    assert frame is not None
-    assert len(frame) == 1920
 
 
 def test_a_choice_moves_what_plays_and_holds_for_what_comes(
@@ -123,7 +123,7 @@ def test_an_unplugged_speaker_falls_back_and_returns(desk: Desk, choice: DeviceC
     choice.choose("audiooutput", "spk2")
     desk.attach(player(choice))
     _plugged_out_and_in(pulseaudio, "spk2", pulseaudio.plug_speaker, "spk1")
-    assert heard(pulseaudio, "spk2", 440) > 0.2
+    eventually(lambda: heard(pulseaudio, "spk2", 440) > 0.2)
 
 
 def test_an_unplugged_microphone_falls_back_and_returns(
@@ -142,8 +142,7 @@ def test_a_device_that_comes_back_at_once_is_found(desk: Desk, choice: DeviceCho
     eventually(lambda: pulseaudio.streams() == ["spk2"])
     pulseaudio.unplug("spk2")
     pulseaudio.plug_speaker("spk2")
-    eventually(lambda: pulseaudio.streams() == ["spk2"])
-    assert heard(pulseaudio, "spk2", 440) > 0.2
+    eventually(lambda: pulseaudio.streams() == ["spk2"] and heard(pulseaudio, "spk2", 440) > 0.2)
 
 
 def test_without_any_device_there_is_one_warning_and_silence(
@@ -181,7 +180,7 @@ def test_what_has_ended_leaves_the_device(desk: Desk, choice: DeviceChoice, puls
 def test_without_the_library_the_reason_is_told_once(
     desk: Desk, choice: DeviceChoice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "sounddevice", None)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
     desk.attach(InputTap(choice))
     desk.attach(InputTap(choice))
     with pytest.raises(DeviceError, match=r"pip install 'jzrx\[audio\]'"):
@@ -190,3 +189,25 @@ def test_without_the_library_the_reason_is_told_once(
         desk.choose(choice, "audioinput", "mic1").result(10)
     assert len(caplog.records) == 1
     assert "pip install" in caplog.text
+
+
+def test_a_sound_server_that_dies_and_comes_back(
+    choice: DeviceChoice, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_installed():
+        pytest.skip(MISSING)
+    folder = tmp_path_factory.mktemp("dies")
+    server = PulseAudio(folder)
+    monkeypatch.setenv("PULSE_SERVER", server.address)
+    desk = Desk()
+    tap = player(choice)
+    desk.attach(tap)
+    try:
+        eventually(lambda: server.streams() == ["spk1"])
+        server.stop()
+        eventually(lambda: "spk1" not in [each.device_id for each in desk.devices("audiooutput").result(10)])
+        server = PulseAudio(folder)
+        eventually(lambda: server.streams() == ["spk1"] and heard(server, "spk1", 440) > 0.2)
+    finally:
+        desk.detach(tap)
+        server.stop()
