@@ -337,9 +337,7 @@ class _Outward:
         self._post(deliver)
 
     def tone_received(self, tone: str) -> None:
-        self._post(
-            lambda: self._emit(DtmfReceived(at=self._clock(), call_id=self._call_id, tone=tone, method="rtp"))
-        )
+        self._post(lambda: self._emit(DtmfReceived(at=self._clock(), call_id=self._call_id, tone=tone, method="rtp")))
 
     def tone_sent(self, tone: str) -> None:
         self._post(lambda: self._emit(DtmfSent(at=self._clock(), call_id=self._call_id, tone=tone, method="rtp")))
