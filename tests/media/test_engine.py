@@ -113,10 +113,11 @@ async def test_a_closed_session_says_so_and_does_nothing(party: Make) -> None:
 async def test_close_in_the_middle_of_gathering(party: Make) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
         hole.bind(("127.0.0.1", 0))
+        hole.setblocking(False)
         alice = party(stun=f"turn:127.0.0.1:{hole.getsockname()[1]}")
         offering = asyncio.ensure_future(alice.session.create_offer())
         waiting = asyncio.ensure_future(alice.session.ready())
-        await asyncio.sleep(0.05)
+        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(hole, 2048), 5)  # the server has been asked
         started = time.monotonic()
         await alice.session.close()
         assert time.monotonic() - started < 0.3
