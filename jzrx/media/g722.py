@@ -4,14 +4,12 @@
 8,000 Hz because that value was erroneously assigned" (RFC 3551 section 4.5.2).
 """
 
-from typing import Any, Literal, cast
+from typing import Literal
 
-from av import Packet
 from av.audio.codeccontext import AudioCodecContext
-from av.error import FFmpegError
 
 from jzrx.media.concealment import Repetition
-from jzrx.media.resample import from_frame, to_frame
+from jzrx.media.resample import decoded, encoded, from_frame
 
 __all__ = ["G722Decoder", "G722Encoder"]
 
@@ -41,10 +39,8 @@ class G722Encoder:
         """The 160 bytes of a 20 ms frame."""
         if len(pcm) != 2 * _FRAME:
             raise ValueError(f"A frame of 20 ms at 16000 Hz has {2 * _FRAME} bytes, not {len(pcm)}.")
-        frame = to_frame(pcm, _RATE, self._time)
-        self._time += _FRAME
-        packets = cast(list[Any], self._codec.encode(frame))  # pyright: ignore[reportUnknownMemberType]
-        return b"".join(map(bytes, packets))
+        time, self._time = self._time, self._time + _FRAME
+        return encoded(self._codec, pcm, _RATE, time)
 
 
 class G722Decoder:
@@ -59,11 +55,7 @@ class G722Decoder:
 
     def decode(self, payload: bytes) -> bytes:
         """The sound of a payload; of an empty one, concealment."""
-        try:
-            frames = self._codec.decode(Packet(payload)) if payload else []  # pyright: ignore[reportUnknownMemberType]
-        except FFmpegError:
-            frames = []
-        sound = b"".join(map(from_frame, frames))
+        sound = b"".join(map(from_frame, decoded(self._codec, payload)))
         if not sound:
             self.errors += 1
             return self.conceal()

@@ -12,15 +12,14 @@ from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
 
 from attrs import frozen
-from av import AudioResampler, Packet
+from av import AudioResampler
 from av.audio.codeccontext import AudioCodecContext
 from av.error import FFmpegError
 
 from jzrx.media.concealment import Repetition
-from jzrx.media.resample import from_frame, to_frame
+from jzrx.media.resample import decoded, encoded, from_frame
 
 __all__ = ["OpusSettings", "make_opus_decoder", "make_opus_encoder"]
 
@@ -174,10 +173,8 @@ class PyavOpusEncoder:
     def encode(self, pcm: bytes) -> bytes:
         """The payload of a 20 ms frame."""
         _check_frame(pcm)
-        frame = to_frame(pcm, _RATE, self._time)
-        self._time += _FRAME
-        packets = cast(list[Any], self._codec.encode(frame))  # pyright: ignore[reportUnknownMemberType]
-        return b"".join(map(bytes, packets))
+        time, self._time = self._time, self._time + _FRAME
+        return encoded(self._codec, pcm, _RATE, time)
 
 
 class PyavOpusDecoder:
@@ -196,7 +193,7 @@ class PyavOpusDecoder:
     def decode(self, payload: bytes) -> bytes:
         """The sound of a payload; of a corrupt one, concealment."""
         try:
-            frames = self._codec.decode(Packet(payload)) if payload else []  # pyright: ignore[reportUnknownMemberType]
+            frames = decoded(self._codec, payload)
             sound = b"".join(from_frame(mono) for frame in frames for mono in self._mono.resample(frame))
         except FFmpegError:
             sound = b""

@@ -1,10 +1,14 @@
 """Sound between sampling rates, and between our bytes (s16le mono) and PyAV's frames."""
 
-from av import AudioFrame, AudioResampler
+from typing import Any, cast
+
+from av import AudioFrame, AudioResampler, Packet
+from av.audio.codeccontext import AudioCodecContext
+from av.error import FFmpegError
 
 from jzrx.media.swresample import Swresample, library
 
-__all__ = ["Framer", "Resampler", "from_frame", "to_frame"]
+__all__ = ["Framer", "Resampler", "decoded", "encoded", "from_frame", "to_frame"]
 
 
 def to_frame(pcm: bytes, rate: int, time: int = 0) -> AudioFrame:
@@ -19,6 +23,20 @@ def to_frame(pcm: bytes, rate: int, time: int = 0) -> AudioFrame:
 def from_frame(frame: AudioFrame) -> bytes:
     """The s16le mono sound of a PyAV frame of that format."""
     return bytes(frame.planes[0])[: 2 * frame.samples]
+
+
+def encoded(codec: AudioCodecContext, pcm: bytes, rate: int, time: int) -> bytes:
+    """The payload that PyAV's `codec` makes of `pcm`; see `to_frame`."""
+    packets = cast(list[Any], codec.encode(to_frame(pcm, rate, time)))  # pyright: ignore[reportUnknownMemberType]
+    return b"".join(map(bytes, packets))
+
+
+def decoded(codec: AudioCodecContext, payload: bytes) -> list[AudioFrame]:
+    """The frames that PyAV's `codec` makes of a payload: none of an empty or damaged one."""
+    try:
+        return codec.decode(Packet(payload)) if payload else []  # pyright: ignore[reportUnknownMemberType]
+    except FFmpegError:
+        return []
 
 
 class Resampler:
