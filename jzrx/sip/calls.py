@@ -119,10 +119,11 @@ class Calls:
         """Transfer a call. With a consultation, its other party is called in place of the consultation call."""
         if command.consultation is not None:
             consulted = self._sessions.get(command.consultation)
-            dialog = None if consulted is None or consulted.ended else consulted.dialog
-            if dialog is None:
+            usable = consulted is not None and not consulted.ended and consulted.phase is Phase.CONFIRMED
+            dialog = consulted.dialog if consulted is not None and usable else None
+            if dialog is None or command.consultation == command.call_id:
                 if token is not None:
-                    self._out(Settle(token, None, CallError("the consultation call has ended")))
+                    self._out(Settle(token, None, CallError("the consultation call has ended, or is none")))
                 return
             # "The Replaces header [...] to-tag [...] from-tag" are those of the one who gets it (RFC 3891 section 3):
             # the consultation's remote tag is its local one, whoever made that call.

@@ -153,6 +153,23 @@ def test_one_transfer_at_a_time() -> None:
     assert "under way" in str(outcome(phone, 4)[1])
 
 
+def test_a_late_answer_to_an_earlier_refer_decides_nothing() -> None:
+    phone, peer = calling()
+    peer.answers["REFER"] = ()
+    play(phone, {3: TRANSFER, 3.1: notify(phone, "SIP/2.0 486 Busy Here", "terminated")}, until=3.2)
+    first = phone.sent("REFER")[0]
+    play(phone, {4: TRANSFER, 5: respond(first, 202)}, until=20)
+    assert told(phone) == ["3.1 TransferFailed 486 Busy Here"]
+    assert 4 not in phone.settled or not phone.settled[4]
+
+
+def test_a_call_is_no_consultation_of_itself() -> None:
+    phone, _ = calling()
+    play(phone, {3: Transfer(call_id="1", consultation="1")}, until=4)
+    assert "or is none" in str(outcome(phone, 3)[1])
+    assert not phone.sent("REFER")
+
+
 def test_a_notify_of_nothing_gets_481() -> None:
     phone, _ = calling()
     play(phone, {3: notify(phone, "SIP/2.0 200 OK", "terminated")}, until=4)

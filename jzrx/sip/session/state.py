@@ -103,6 +103,7 @@ class Tones:
 class Transferring:
     """A transfer of ours whose outcome is open. `accepted`: REFER got its 2xx; `heard`: a NOTIFY came."""
 
+    tag: str
     token: int | None
     consultation: str | None
     accepted: bool = False

@@ -171,8 +171,8 @@ def _answered(session: Session, tag: str, response: Response, moment: Moment) ->
         return close(session) if response.status_code >= 200 else (session, [])
     if session.ended or tag in (caller.FORK_BYE, transfer.NOTIFY):
         return session, []
-    if tag == transfer.REFER and response.status_code != 481:
-        return transfer.answered(session, response, moment)
+    if tag.startswith(transfer.REFER) and response.status_code != 481:
+        return transfer.answered(session, tag, response, moment)
     return established.answered(session, tag, response, moment)
 
 
@@ -187,8 +187,8 @@ def _unanswered(session: Session, given: Unanswered, moment: Moment) -> Step:
         return session, []
     if given.tag == reoffer.REINVITE:
         return reoffer.unanswered(session, given.code, given.reason, moment)
-    if given.tag == transfer.REFER:
-        return transfer.failed(session, given.code, given.reason, moment)
+    if given.tag.startswith(transfer.REFER):
+        return transfer.unanswered(session, given.tag, given.code, given.reason, moment)
     return established.failed(session, given.tag, given.code, given.reason)
 
 

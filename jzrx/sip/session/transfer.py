@@ -34,7 +34,7 @@ from jzrx.sip.session.state import (
 from jzrx.sip.status import reason_phrase
 
 REFER = "refer"
-"""The tag of our REFER."""
+"""How the tags of our REFERs begin; each has its own, so that a late answer to an earlier one decides nothing."""
 NOTIFY = "notify"
 """The tag of our NOTIFYs."""
 UNHEARD = 5.0
@@ -54,17 +54,18 @@ def refer(session: Session, command: Transfer, token: int | None) -> Step:
         ("Referred-By", f"<{session.local.uri}>"),
         *command.headers,
     )
-    transferring = Transferring(token, command.consultation)
-    return evolve(session, transferring=transferring), [
-        Issue(REFER, in_dialog(session.dialog, "REFER", headers=headers))
+    tag = f"{REFER} {session.serial}"
+    transferring = Transferring(tag, token, command.consultation)
+    return evolve(session, serial=session.serial + 1, transferring=transferring), [
+        Issue(tag, in_dialog(session.dialog, "REFER", headers=headers))
     ]
 
 
-def answered(session: Session, response: Response, moment: Moment) -> Step:
-    """A response to our REFER. Any 2xx will do; a NOTIFY may have come before it."""
+def answered(session: Session, tag: str, response: Response, moment: Moment) -> Step:
+    """A response to a REFER of ours. Any 2xx will do; a NOTIFY may have come before it."""
     status = response.status_code
     transferring = session.transferring
-    if status < 200 or transferring is None:
+    if status < 200 or transferring is None or transferring.tag != tag:
         return session, []
     if status >= 300:
         return failed(session, status, words_of(response) or response.reason or reason_phrase(status), moment)
@@ -112,6 +113,13 @@ def fragment_of(request: Request) -> tuple[int, str]:
     if version.upper() != "SIP/2.0" or not (len(code) == 3 and code.isascii() and code.isdigit()):
         return 100, ""
     return int(code), phrase or reason_phrase(int(code))
+
+
+def unanswered(session: Session, tag: str, code: int, reason: str, moment: Moment) -> Step:
+    """A REFER of ours got no answer."""
+    if session.transferring is None or session.transferring.tag != tag:
+        return session, []
+    return failed(session, code, reason, moment)
 
 
 def timed_out(session: Session, moment: Moment) -> Step:
