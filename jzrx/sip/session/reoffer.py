@@ -48,20 +48,21 @@ MOST_TRIES = 10
 # --- ours ----------------------------------------------------------------------------------------------------------
 
 
-def ask_hold(session: Session, wish: Wish) -> Step:
-    """The user asks for a hold or unhold; it waits for its turn, and for the call to be up."""
+def ask(session: Session, wish: Wish) -> Step:
+    """A re-INVITE is wanted, as for a hold; it waits for its turn, and for the call to be up."""
     return begin_next(evolve(session, wishes=(*session.wishes, wish)))
 
 
 def wanted_hold(session: Session) -> bool:
     """Whether the other side is to be on hold once all that was asked for is done."""
-    if session.wishes:
-        return session.wishes[-1].held
-    return session.held if session.reoffer is None else session.reoffer.held
+    held = session.held
+    for wish in (session.reoffer, *session.wishes):
+        held = held if wish is None else wish.held_after(held)
+    return held
 
 
 def begin_next(session: Session) -> Step:
-    """Begin the next hold or unhold, if nothing is under way; one that is fulfilled already is done at once."""
+    """Begin the next re-INVITE, if nothing is under way; a hold that is there already is done at once."""
     outputs: list[SessionOutput] = []
     busy = session.reoffer or session.retrying or session.reinvite_key or session.unacked
     if session.phase is not Phase.CONFIRMED or session.ended or busy:
@@ -69,8 +70,9 @@ def begin_next(session: Session) -> Step:
     while session.wishes:
         wish, *rest = session.wishes
         session = evolve(session, wishes=tuple(rest))
-        if wish.held != session.held:
-            session, wanted = want(evolve(session, reoffer=wish), "reoffer", None, wish.held)
+        held = wish.held_after(session.held)
+        if not wish.is_hold or held != session.held:
+            session, wanted = want(evolve(session, reoffer=wish), "reoffer", None, held)
             return session, outputs + wanted
         outputs += settle(wish.token)
     return session, outputs
@@ -117,9 +119,12 @@ def refused(session: Session, code: int, reason: str, moment: Moment) -> Step:
     session = evolve(session, reoffer=None, making=None)
     outputs: list[SessionOutput] = [OfferRefused(session.id)]
     if wish is not None:
-        what = "hold" if wish.held else "unhold"
-        outputs.append(Notify(HoldFailed(at=moment.at, call_id=session.id, wanted=wish.held, code=code, reason=reason)))
-        outputs += settle(wish.token, CallError(f"{what} was refused: {code} {reason}", code, reason))
+        if wish.is_hold:
+            wanted = wish.purpose == "hold"
+            outputs.append(
+                Notify(HoldFailed(at=moment.at, call_id=session.id, wanted=wanted, code=code, reason=reason))
+            )
+        outputs += settle(wish.token, CallError(f"{wish.purpose} was refused: {code} {reason}", code, reason))
     session, more = begin_next(session)
     return session, outputs + more
 
@@ -137,9 +142,10 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
     if sdp is None:
         session, more = refused(evolve(session, reoffer=wish), 488, "The answer has no session description", moment)
         return session, outputs + more
-    session, applied = apply_answer(evolve(session, held=wish.held), sdp)
+    session, applied = apply_answer(evolve(session, held=wish.held_after(session.held)), sdp)
     outputs += applied
-    outputs.append(Notify(HoldChanged(at=moment.at, call_id=session.id, held=wish.held)))
+    if wish.is_hold:
+        outputs.append(Notify(HoldChanged(at=moment.at, call_id=session.id, held=session.held)))
     outputs += settle(wish.token)
     session, more = begin_next(session)
     return session, outputs + more

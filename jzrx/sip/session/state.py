@@ -82,11 +82,20 @@ class Unacked:
 
 @frozen
 class Wish:
-    """A hold (True) or unhold that was asked for; `tries` counts the 491s that it met."""
+    """A re-INVITE of ours that waits for its turn, and what it is for; `tries` counts the 491s that it met."""
 
-    held: bool
+    purpose: Literal["hold", "unhold"]
     token: int | None
     tries: int = 0
+
+    def held_after(self, held: bool) -> bool:
+        """Whether the other side is on hold once this is done; `held`: whether it is before."""
+        return self.purpose == "hold" if self.is_hold else held
+
+    @property
+    def is_hold(self) -> bool:
+        """It changes the hold: it fails as one, and there is nothing to do where the hold is so already."""
+        return self.purpose in ("hold", "unhold")
 
 
 @frozen
@@ -112,7 +121,7 @@ class Transferring:
 
 @frozen(kw_only=True)
 class Session:
-    """One call of ours. `held` is our own hold as confirmed; `wishes` are the holds and unholds still to be done."""
+    """One call of ours. `held` is our own hold as confirmed; `wishes` are the re-INVITEs still to be sent."""
 
     id: str
     direction: CallDirection

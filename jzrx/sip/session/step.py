@@ -97,10 +97,12 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
             return session, outputs + settle(token)
         case Answer() if session.phase is Phase.RINGING:
             return callee.answer(session, command, token, moment)
-        case Hold() | Unhold():
-            return reoffer.ask_hold(session, Wish(isinstance(command, Hold), token))
+        case Hold():
+            return reoffer.ask(session, Wish("hold", token))
+        case Unhold():
+            return reoffer.ask(session, Wish("unhold", token))
         case ToggleHold():
-            return reoffer.ask_hold(session, Wish(not reoffer.wanted_hold(session), token))
+            return reoffer.ask(session, Wish("unhold" if reoffer.wanted_hold(session) else "hold", token))
         case SendInfo() if session.phase is Phase.CONFIRMED:
             return established.send_info(session, command, token)
         case SendDtmfInfo() if session.phase is Phase.CONFIRMED:
