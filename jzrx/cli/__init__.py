@@ -1,1 +1,1 @@
-"""The command `jzrx` (`python -m jzrx`): main.py reads the arguments, each command has a file of its own."""
+"""The command `jzrx` (`python -m jzrx`): parser.py reads the arguments, each command has a file of its own."""

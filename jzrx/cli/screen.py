@@ -21,7 +21,7 @@ _COLOURS = {
     "error": "red",
     "ended": "red",
 }
-"""The colour of a cell by its first word."""
+"""The colour of a text by its first word."""
 
 
 class Screen:
@@ -44,6 +44,11 @@ class Screen:
         codes = ";".join(str(_CODES[style]) for style in styles)
         return f"\x1b[{codes}m{text}\x1b[0m"
 
+    def paint_word(self, text: str) -> str:
+        """The text in bold and in the colour of its first word, if that has one: `registered` is green everywhere."""
+        colour = _COLOURS.get(text.split(" ", 1)[0])
+        return self.paint(text, "bold", colour) if colour else text
+
 
 @frozen
 class Table:
@@ -61,7 +66,6 @@ class Table:
         """Print a row; what changed since the last one stands out."""
         painted: list[str] = []
         for cell, (_, width), is_new in zip(cells, self.columns, changed, strict=True):
-            colour = _COLOURS.get(cell.partition(" ")[0])
-            styles = ("bold", colour) if is_new and colour else () if is_new else ("dim",)
-            painted.append(self.screen.paint(cell.ljust(width), *styles))
+            padded = cell.ljust(width)
+            painted.append(self.screen.paint_word(padded) if is_new else self.screen.paint(padded, "dim"))
         self.screen.line("  ".join(painted).rstrip())

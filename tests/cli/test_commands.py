@@ -16,20 +16,9 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-JZRX = [sys.executable, "-m", "jzrx"]
+from tests.cli.commands import JZRX, run
+
 ANSI = "\x1b["
-
-
-def run(*arguments: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*JZRX, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **environment},
-    )
 
 
 def test_the_demo_shows_every_state_and_that_both_were_heard() -> None:
@@ -75,6 +64,15 @@ def test_the_demo_is_coloured_on_a_terminal() -> None:
         (("sbc", "--po", "5060"), "--po"),
         (("sbc", "--users-file", "/nowhere/users"), "/nowhere/users"),
         (("sbc", "--users-file", "/"), "--users-file"),
+        (("call",), "TARGET"),
+        (("call", "bob"), "JZRX_SERVER"),
+        (("call", "bob", "--server", "ws://localhost:1"), "JZRX_USERNAME"),
+        (("call", "bob", "--server", "ws://localhost:1", "--username", "alice"), "JZRX_PASSWORD"),
+        (("call", "bob", "--wait", "soon"), "'soon'"),
+        (("call", "bob", "--dtmf", "1x"), "'1x'"),
+        (("call", "bob", "--timeout", "0"), "'0'"),
+        (("call", "bob", "--header", "X-Empty"), "'X-Empty'"),
+        (("call", "bob", "--password", "secret"), "--password"),
     ],
 )
 def test_a_wrong_argument_gets_one_line_and_status_2(arguments: tuple[str, ...], named: str) -> None:

@@ -1,0 +1,168 @@
+"""`jzrx call TARGET`: one call for scripts. What it is to do in the call stands among its arguments, in their order."""
+
+import asyncio
+import contextlib
+import io
+import json
+import wave
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+from attrs import frozen
+from reactivex import operators
+
+from jzrx import CallEndCause, CallError, CallSnapshot, CallState, JambonzCall, create_jambonz_client
+from jzrx.cli.exits import CommandError, Exit
+from jzrx.cli.screen import Screen
+from jzrx.media import silence, wav
+
+__all__ = ["Order", "Step", "run"]
+
+RATE = 48000  # Hz, of a recording
+
+
+@frozen
+class Step:
+    """Something to do in the call: play a WAV file, send DTMF tones, or stay for so many seconds."""
+
+    what: Literal["play", "dtmf", "wait"]
+    value: Any
+
+
+@frozen(kw_only=True)
+class Order:
+    """What the user wants. Without steps the call lasts until the other side, or Ctrl-C, ends it."""
+
+    target: str
+    steps: Sequence[Step]
+    record: str | None
+    timeout: float
+    headers: Mapping[str, str]
+    codecs: Sequence[str]
+    as_json: bool
+
+
+def run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
+    """Make the call; the exit status tells why it ended. Raises CommandError or an error of jzrx."""
+    return asyncio.run(_run(screen, account, order))
+
+
+async def _run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
+    for step in order.steps:
+        if step.what == "play":
+            wav(step.value)  # what cannot be played is said before anybody is called
+    # A script hears and speaks by its files; a person by the microphone and the speaker, where there are any.
+    scripted = bool(order.steps) or order.record is not None
+    devices: dict[str, Any] = {"audio": silence, "speaker": False} if scripted else {}
+    with _recording(order.record) as record:
+        client = create_jambonz_client(account, **devices)
+        if order.as_json:
+            client.snapshot.subscribe(lambda snapshot: screen.line(json.dumps(attrs.asdict(snapshot))))
+        tell = Screen(io.StringIO()) if order.as_json else screen
+        async with client:
+            tell.line(f"registered as {client.options.username} with {client.options.server}")
+            call = client.call(
+                order.target,
+                headers=order.headers,
+                preferred_codecs=order.codecs,
+                no_answer_timeout=order.timeout,
+            )
+            if record is not None:
+                call.audio.incoming.subscribe(lambda frame: record.writeframesraw(frame.data))
+            _follow(tell, call)
+            cause = await _lead(tell, call, order.steps)
+            was_answered = call.snapshot.value.answered_at is not None
+            if was_answered:
+                tell.line(f"ended after {call.duration} s: {cause.code} {cause.reason}")
+    _check(cause, was_answered=was_answered)
+    return Exit.OK
+
+
+async def _lead(screen: Screen, call: JambonzCall, steps: Sequence[Step]) -> CallEndCause:
+    """Take the steps, hang up after the last one, and return why the call ended."""
+    finished = asyncio.ensure_future(call.finished())
+    steering = asyncio.ensure_future(_take(screen, call, steps))
+    try:
+        await asyncio.wait((finished, steering), return_when=asyncio.FIRST_COMPLETED)
+        if call.state is not CallState.ENDED:
+            steering.result()  # raises what went wrong in a call that is still up
+            await call.hangup()
+        return await finished
+    finally:
+        for task in (finished, steering):
+            task.cancel()
+        await asyncio.gather(finished, steering, return_exceptions=True)
+
+
+async def _take(screen: Screen, call: JambonzCall, steps: Sequence[Step]) -> None:
+    await call.answered()
+    try:
+        await call.media_ready()
+    except CallError as error:
+        raise CommandError(error.message, Exit.MEDIA) from error
+    if not steps:
+        await call.finished()
+    for step in steps:
+        match step.what:
+            case "play":
+                screen.line(f"plays {step.value}")
+                await call.audio.play(wav(step.value)).wait()
+            case "dtmf":
+                screen.line(f"sends {step.value}")
+                await call.send_dtmf(step.value)
+            case "wait":
+                await asyncio.sleep(step.value)
+
+
+def _follow(screen: Screen, call: JambonzCall) -> None:
+    """A line for each state of the call, and for each tone that comes."""
+    began = asyncio.get_running_loop().time()
+
+    def show(state: CallState) -> None:
+        if state is not CallState.ENDED:
+            screen.line(f"{asyncio.get_running_loop().time() - began:7.2f}  {screen.paint_word(state)}")
+
+    def tell_tone(tone: str) -> None:
+        screen.line(f"heard the tone {tone}")
+
+    call.snapshot.pipe(operators.map(_state), operators.distinct_until_changed()).subscribe(show)
+    call.on("dtmf", tell_tone)
+
+
+def _state(call: CallSnapshot) -> CallState:
+    return call.state
+
+
+@contextlib.contextmanager
+def _recording(path: str | None) -> Generator[wave.Wave_write | None]:
+    """A WAV file for what is heard, whole in whatever way the command ends; None where none is wanted."""
+    if path is None:
+        yield None
+        return
+    try:
+        raw = Path(path).open("wb")  # noqa: SIM115 - closed below; only its opening may fail for the user's reason
+    except OSError as error:
+        raise CommandError(f"cannot write --record {path}: {error.strerror}", Exit.USAGE) from error
+    with raw, wave.open(raw, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        yield file
+
+
+def _check(cause: CallEndCause, *, was_answered: bool) -> None:
+    """Raises CommandError, with the status that tells why, unless the call ended normally."""
+    match cause:
+        case CallEndCause(code=408, originator="system") if was_answered:
+            status = Exit.MEDIA
+        case CallEndCause(code=503, originator="system"):
+            status = Exit.CONNECTION
+        case _ if was_answered:
+            return
+        case CallEndCause(code=408):
+            status = Exit.NO_ANSWER
+        case _:
+            status = Exit.REFUSED
+    raise CommandError(f"the call failed: {cause.code} {cause.reason}", status)

@@ -1,0 +1,171 @@
+"""`jzrx call`, run as a script runs it: what the other side hears and gets, what is recorded, and the exit status."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from jzrx import CallEndCause, CallState, JambonzCall, create_jambonz_client
+from jzrx.cli.call import _check
+from jzrx.cli.exits import CommandError, Exit
+from jzrx.media.measure import dominant_tone
+from jzrx.testing import EmbeddedSbc
+from tests.cli.commands import run
+from tests.media.test_measure import sine
+
+
+@pytest.fixture
+async def sbc() -> AsyncIterator[EmbeddedSbc]:
+    async with EmbeddedSbc({"alice": "wonderland", "bob": "builder"}) as server:
+        yield server
+
+
+def account(sbc: EmbeddedSbc, password: str = "wonderland") -> dict[str, str]:
+    return {"JZRX_SERVER": sbc.url, "JZRX_USERNAME": "alice", "JZRX_PASSWORD": password}
+
+
+async def jzrx_call(sbc: EmbeddedSbc, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return await asyncio.to_thread(run, "call", *arguments, **(account(sbc) | environment))
+
+
+def write_wav(path: Path, hz: float, seconds: float, rate: int = 16000) -> str:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(sine(hz, rate, round(seconds * 1000)))
+    return str(path)
+
+
+async def test_what_is_played_comes_back_from_the_echo_and_is_recorded(sbc: EmbeddedSbc, tmp_path: Path) -> None:
+    hello = write_wav(tmp_path / "hello.wav", 700, 1.0)
+    done = await jzrx_call(sbc, "echo", "--play", hello, "--record", str(tmp_path / "heard.wav"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "connected" in done.stdout
+    assert f"plays {hello}" in done.stdout
+    assert "200 Normal call clearing" in done.stdout
+    with wave.open(str(tmp_path / "heard.wav")) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 48000)
+        sound = file.readframes(file.getnframes())
+    middle = sound[len(sound) // 4 * 2 :][:19200]
+    assert dominant_tone(middle, 48000)[0] == pytest.approx(700, abs=3)
+
+
+async def test_the_steps_are_taken_in_their_order(sbc: EmbeddedSbc, tmp_path: Path) -> None:
+    hello = write_wav(tmp_path / "hello.wav", 700, 0.2)
+    async with create_jambonz_client(server=sbc.url, username="bob", password="builder") as bob:
+        tones: list[str] = []
+        calls: list[JambonzCall] = []
+
+        async def answer(call: JambonzCall) -> None:
+            calls.append(call)
+            call.on("dtmf", tones.append)
+            await call.answer()
+
+        bob.on("incoming", answer)
+        done = await jzrx_call(sbc, "bob", "--dtmf", "12", "--play", hello, "--dtmf", "#", "--header", "X-Test: yes")
+        assert done.returncode == 0, done.stderr
+        await bob.snapshot.wait(lambda snapshot: not snapshot.calls, timeout=5)
+    assert tones == ["1", "2", "#"]
+    assert calls[0].remote_headers["x-test"] == "yes"
+    steps = [line for line in done.stdout.splitlines() if line.startswith(("sends", "plays"))]
+    assert steps == ["sends 12", f"plays {hello}", "sends #"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "status", "said"),
+    [
+        (("busy",), {}, 5, "486 Busy Here"),
+        (("noanswer", "--timeout", "0.5"), {}, 6, "408 No Answer"),
+        (("echo",), {"JZRX_PASSWORD": "wrong"}, 4, "403"),
+        (("echo",), {"JZRX_SERVER": "ws://localhost:1"}, 3, "localhost:1"),
+        (("echo", "--play", "missing.wav"), {}, 2, "missing.wav"),
+        (("echo", "--record", "/missing/heard.wav"), {}, 2, "/missing/heard.wav"),
+        (("echo", "--codec", "mp3"), {}, 2, "mp3"),
+        (("echo", "--header", "Via: x"), {}, 2, "Via"),
+        (("echo", "--header", "X-A: 1", "--header", "X-A: 2"), {}, 2, "--header"),
+        (("echo", "--cafile", "missing.pem"), {}, 2, "missing.pem"),
+        (("echo", "--password-file", "missing"), {}, 2, "missing"),
+    ],
+)
+async def test_a_failure_gets_one_line_and_the_status_that_tells_why(
+    sbc: EmbeddedSbc, arguments: tuple[str, ...], environment: dict[str, str], status: int, said: str
+) -> None:
+    done = await jzrx_call(sbc, *arguments, **environment)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.startswith("jzrx call: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert "wonderland" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cause", "was_answered", "status"),
+    [
+        (CallEndCause(200, "Normal call clearing", "local"), True, Exit.OK),
+        (CallEndCause(480, "Temporarily Unavailable", "remote"), True, Exit.OK),
+        (CallEndCause(408, "No media path", "system"), True, Exit.MEDIA),
+        (CallEndCause(503, "The connection was lost", "system"), True, Exit.CONNECTION),
+        (CallEndCause(503, "The connection was lost", "system"), False, Exit.CONNECTION),
+        (CallEndCause(503, "Maximum Calls In Progress", "remote"), False, Exit.REFUSED),
+        (CallEndCause(408, "No Answer", "local"), False, Exit.NO_ANSWER),
+    ],
+)
+def test_the_status_of_an_end(cause: CallEndCause, was_answered: bool, status: Exit) -> None:
+    expected = contextlib.nullcontext() if status is Exit.OK else pytest.raises(CommandError, match=str(cause.code))
+    with expected as raised:
+        _check(cause, was_answered=was_answered)
+    assert raised is None or raised.value.status is status
+
+
+async def test_json_is_a_snapshot_a_line_and_nothing_else(sbc: EmbeddedSbc) -> None:
+    done = await jzrx_call(sbc, "echo", "--wait", "0.2", "--json")
+    assert done.returncode == 0, done.stderr
+    snapshots = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [snapshot["state"] for snapshot in (snapshots[0], snapshots[-1])] == ["disconnected", "disconnected"]
+    calls = [call["state"] for snapshot in snapshots for call in snapshot["calls"].values()]
+    order = [state for state, before in zip(calls, [None, *calls], strict=False) if state != before]
+    assert order[0] == "idle"
+    assert order[-2:] == ["connected", "ended"]
+    assert "wonderland" not in done.stdout
+
+
+async def test_a_password_from_a_file_serves(sbc: EmbeddedSbc, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("wonderland\n")
+    done = await jzrx_call(
+        sbc, "echo", "--wait", "0.01", "--password-file", str(tmp_path / "password"), JZRX_PASSWORD=""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# A shell has its background jobs ignore Ctrl-C, and what they start inherits that: these tests, and the command.
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from jzrx.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+async def test_an_interrupted_call_is_hung_up(sbc: EmbeddedSbc) -> None:
+    async with create_jambonz_client(server=sbc.url, username="bob", password="builder") as bob:
+        bob.on("incoming", lambda call: call.answer())
+        calling = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", INTERRUPTIBLE, "call", "bob", env={**os.environ, **account(sbc)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        await bob.snapshot.wait(
+            lambda snapshot: any(call.state is CallState.CONNECTED for call in snapshot.calls.values()), timeout=20
+        )
+        (call,) = bob.calls.values()
+        calling.send_signal(signal.SIGINT)
+        assert (await call.finished()).code == 200
+        assert await calling.wait() == 130
+        assert calling.stderr is not None
+        assert await calling.stderr.read() == b""
