@@ -59,8 +59,8 @@ def _password(file: str | None) -> str:
         if not password:
             raise CommandError(f"--password-file {file} has an empty first line: the password stands there", Exit.USAGE)
         return password
-    if password := os.environ.get(PASSWORD):
-        return password
+    if given := os.environ.get(PASSWORD):
+        return given
     if not sys.stdin or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - None: it is closed
         raise CommandError(f"set {PASSWORD}, or give --password-file", Exit.USAGE)
     try:

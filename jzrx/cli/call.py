@@ -127,7 +127,8 @@ def _follow(screen: Screen, call: JambonzCall) -> None:
     def tell_tone(tone: str) -> None:
         screen.line(f"heard the tone {tone}")
 
-    call.snapshot.pipe(operators.map(_state), operators.distinct_until_changed()).subscribe(show)
+    states = call.snapshot.pipe(operators.map(_state))
+    states.pipe(operators.distinct_until_changed()).subscribe(show)
     call.on("dtmf", tell_tone)
 
 
