@@ -138,11 +138,11 @@ def flow_failed(session: Session, moment: Moment) -> Step:
     lost. One that is up lives on; only a re-INVITE that was under way is forgotten."""
     if session.phase in (Phase.RINGING, Phase.ANSWERING):
         return finish(session, CallEndCause(503, "The connection was lost", "system"), moment)
-    if session.phase is not Phase.CONFIRMED or (session.reinvite_key is None and session.unacked is None):
+    if session.phase is not Phase.CONFIRMED or (session.offered is None and session.unacked is None):
         return session, []
     making = None if session.making and session.making.purpose == "reanswer" else session.making
     timers: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
-    session, more = reoffer.begin_next(evolve(session, reinvite_key=None, unacked=None, making=making))
+    session, more = reoffer.begin_next(evolve(session, offered=None, unacked=None, making=making))
     return session, timers + more
 
 

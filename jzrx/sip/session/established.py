@@ -20,6 +20,7 @@ from jzrx.sip.dialog import strip_parameters
 from jzrx.sip.drafts import in_dialog
 from jzrx.sip.machine import CancelTimer, Notify, SetTimer, Settle
 from jzrx.sip.message import Request, Response
+from jzrx.sip.session.parts import Tones
 from jzrx.sip.session.state import (
     Issue,
     Moment,
@@ -28,7 +29,6 @@ from jzrx.sip.session.state import (
     Session,
     SessionOutput,
     Step,
-    Tones,
     bye,
     end,
     finish,
@@ -58,9 +58,9 @@ def hang_up(session: Session, command: HangUp, moment: Moment) -> Step:
 def ended(session: Session, request: Request, key: str, moment: Moment) -> Step:
     """The other side's BYE. "The UAS MUST still respond to any pending requests [...] with a 487" (section 15.1.2)."""
     outputs: list[SessionOutput] = [Reply(key, 200)]
-    if session.reinvite_key is not None:
-        outputs.append(Reply(session.reinvite_key, 487))
-    session = evolve(session, reinvite_key=None)
+    if session.offered is not None:
+        outputs.append(Reply(session.offered.key, 487))
+    session = evolve(session, offered=None)
     if session.transferring is not None and session.transferring.accepted:
         session, told = reported(session, moment)  # the other side has left us for whom we named
         outputs += told

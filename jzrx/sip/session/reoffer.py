@@ -16,6 +16,7 @@ from jzrx.sip.causes import cause_of_response, words_of
 from jzrx.sip.drafts import in_dialog
 from jzrx.sip.machine import T1, T2, TIMEOUT, CancelTimer, Notify, OfferRefused, SetTimer
 from jzrx.sip.message import Request, Response
+from jzrx.sip.session.parts import Offered, Unacked, Wish
 from jzrx.sip.session.state import (
     Acknowledge,
     Issue,
@@ -26,8 +27,6 @@ from jzrx.sip.session.state import (
     Session,
     SessionOutput,
     Step,
-    Unacked,
-    Wish,
     apply_answer,
     bye,
     end,
@@ -64,7 +63,7 @@ def wanted_hold(session: Session) -> bool:
 def begin_next(session: Session) -> Step:
     """Begin the next re-INVITE, if nothing is under way; a hold that is there already is done at once."""
     outputs: list[SessionOutput] = []
-    busy = session.reoffer or session.retrying or session.reinvite_key or session.unacked
+    busy = session.reoffer or session.retrying or session.offered or session.unacked
     if session.phase is not Phase.CONFIRMED or session.ended or busy:
         return session, outputs
     while session.wishes:
@@ -175,28 +174,28 @@ def _give_up(session: Session, cause: CallEndCause, moment: Moment) -> Step:
 # --- theirs --------------------------------------------------------------------------------------------------------
 
 
-def offered(session: Session, request: Request, key: str, moment: Moment) -> Step:
+def received(session: Session, request: Request, key: str, moment: Moment) -> Step:
     """A re-INVITE arrived in the confirmed dialog."""
     if session.reoffer is not None:
         # "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST
         # return a 491 (Request Pending) response" (section 14.2).
         return session, [Reply(key, 491)]
-    if session.reinvite_key is not None or session.unacked is not None:
+    if session.offered is not None or session.unacked is not None:
         # "... MUST return a 500 (Server Internal Error) response to the second INVITE and MUST include a Retry-After
         # header field with a randomly chosen value of between 0 and 10 seconds" (section 14.2).
         return session, [Reply(key, 500, headers=(("Retry-After", str(round(10 * moment.chance))),))]
-    session = evolve(session, reinvite_key=key, invite=request)
+    session = evolve(session, offered=Offered(key, request))
     return want(session, "reanswer", sdp_of(request), session.held)
 
 
 def answer(session: Session, sdp: str) -> Step:
     """Our description is there: accept the other side's re-INVITE."""
-    key, request = session.reinvite_key, session.invite
-    session = evolve(session, making=None, reinvite_key=None)
-    if key is None or request is None or session.dialog is None:
+    offered = session.offered
+    session = evolve(session, making=None, offered=None)
+    if offered is None or session.dialog is None:
         return session, []
-    session = evolve(session, dialog=session.dialog.refresh(request))
-    return accept(session, key, request, sdp)
+    session = evolve(session, dialog=session.dialog.refresh(offered.request))
+    return accept(session, offered.key, offered.request, sdp)
 
 
 def accept(session: Session, key: str, request: Request, sdp: str, headers: tuple[tuple[str, str], ...] = ()) -> Step:
@@ -256,18 +255,18 @@ def never_acknowledged(session: Session, moment: Moment) -> Step:
 
 def not_answerable(session: Session, code: int, warning: str | None) -> Step:
     """The other side's new offer cannot be accepted: refuse it, the call goes on as it was (section 14.2)."""
-    key = session.reinvite_key
-    session = evolve(session, making=None, reinvite_key=None)
-    outputs: list[SessionOutput] = [] if key is None else [Reply(key, code, headers=warning_headers(warning))]
+    key = session.offered.key if session.offered is not None else ""
+    session = evolve(session, making=None, offered=None)
+    outputs: list[SessionOutput] = [Reply(key, code, headers=warning_headers(warning))]
     session, more = begin_next(session)
     return session, outputs + more
 
 
 def withdrawn(session: Session) -> Step:
     """The other side cancelled its re-INVITE before our answer."""
-    key = session.reinvite_key
-    session = evolve(session, making=None, reinvite_key=None)
-    outputs: list[SessionOutput] = [] if key is None else [Reply(key, 487), OfferRefused(session.id)]
+    key = session.offered.key if session.offered is not None else ""
+    session = evolve(session, making=None, offered=None)
+    outputs: list[SessionOutput] = [Reply(key, 487), OfferRefused(session.id)]
     session, more = begin_next(session)
     return session, outputs + more
 

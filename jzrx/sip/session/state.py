@@ -33,6 +33,7 @@ from jzrx.sip.machine import (
     TimerKey,
 )
 from jzrx.sip.message import Request, Response
+from jzrx.sip.session.parts import Making, Offered, Tones, Transferring, Unacked, Wish
 from jzrx.sip.status import reason_phrase
 from jzrx.sip.uri import Uri
 from jzrx.types import CallDirection, CallEndCause, Headers
@@ -60,63 +61,6 @@ class Phase(Enum):
     CONFIRMED = auto()
     TERMINATING = auto()
     CLOSED = auto()
-
-
-@frozen
-class Making:
-    """A description that the media is making for us, and what it is for."""
-
-    purpose: Literal["invite", "progress", "answer", "reoffer", "reanswer"]
-    ref: int
-
-
-@frozen
-class Unacked:
-    """A 2xx of ours to an INVITE that waits for its ACK; repeated until then. `offered`: the ACK carries an answer."""
-
-    key: str
-    interval: float
-    number: int
-    offered: bool = False
-
-
-@frozen
-class Wish:
-    """A re-INVITE of ours that waits for its turn, and what it is for; `tries` counts the 491s that it met."""
-
-    purpose: Literal["hold", "unhold"]
-    token: int | None
-    tries: int = 0
-
-    def held_after(self, held: bool) -> bool:
-        """Whether the other side is on hold once this is done; `held`: whether it is before."""
-        return self.purpose == "hold" if self.is_hold else held
-
-    @property
-    def is_hold(self) -> bool:
-        """It changes the hold: it fails as one, and there is nothing to do where the hold is so already."""
-        return self.purpose in ("hold", "unhold")
-
-
-@frozen
-class Tones:
-    """A queued `send_dtmf`: what is still to be sent."""
-
-    tones: str
-    duration: float
-    gap: float
-    token: int | None
-
-
-@frozen
-class Transferring:
-    """A transfer of ours whose outcome is open. `accepted`: REFER got its 2xx; `heard`: a NOTIFY came."""
-
-    tag: str
-    token: int | None
-    consultation: str | None
-    accepted: bool = False
-    heard: bool = False
 
 
 @frozen(kw_only=True)
@@ -150,7 +94,7 @@ class Session:
     wishes: tuple[Wish, ...] = ()
     reoffer: Wish | None = None
     retrying: bool = False
-    reinvite_key: str | None = None
+    offered: Offered | None = None
     path_failure: CallEndCause | None = None
     # INFO
     serial: int = 0
@@ -405,14 +349,14 @@ def own_cause(command: HangUp) -> CallEndCause | None:
 
 
 def bye(session: Session, headers: Headers = ()) -> Step:
-    """Send our BYE (section 15.1.1). A re-INVITE of the other side that we have not answered gets 487 first; one whose
+    """Send our BYE (section 15.1.1). An offer of the other side that we have not answered gets 487 first; one whose
     ACK is still to come does not matter any more."""
     outputs: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
-    if session.reinvite_key is not None:
-        outputs.append(Reply(session.reinvite_key, 487))
+    if session.offered is not None:
+        outputs.append(Reply(session.offered.key, 487))
     if session.dialog is not None:
         outputs.append(Issue(BYE, in_dialog(session.dialog, "BYE", headers=headers)))
-    return evolve(session, phase=Phase.TERMINATING, reinvite_key=None, unacked=None), outputs
+    return evolve(session, phase=Phase.TERMINATING, offered=None, unacked=None), outputs
 
 
 def finish(session: Session, cause: CallEndCause, moment: Moment, headers: Headers = ()) -> Step:
@@ -424,9 +368,11 @@ def finish(session: Session, cause: CallEndCause, moment: Moment, headers: Heade
 
 def close(session: Session) -> Step:
     """The protocol has finished; whoever awaits the hang-up is told."""
-    timers: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
+    outputs: list[SessionOutput] = [CancelTimer(session.timer("repeat")), CancelTimer(session.timer("acknowledge"))]
+    if session.offered is not None:
+        outputs.append(Reply(session.offered.key, 487))
     session, told = tell_hung_up(session)
-    return evolve(session, phase=Phase.CLOSED, unacked=None), timers + told
+    return evolve(session, phase=Phase.CLOSED, unacked=None, offered=None), outputs + told
 
 
 def tell_hung_up(session: Session) -> Step:

@@ -21,6 +21,7 @@ from jzrx.errors import CallError
 from jzrx.sip.machine import TIMEOUT, SetTimer
 from jzrx.sip.message import Request, Response
 from jzrx.sip.session import callee, caller, established, reoffer, transfer
+from jzrx.sip.session.parts import Wish
 from jzrx.sip.session.state import (
     BYE,
     Answered,
@@ -40,7 +41,6 @@ from jzrx.sip.session.state import (
     Step,
     TimerFired,
     Unanswered,
-    Wish,
     bye,
     close,
     end,
@@ -62,7 +62,7 @@ def step(session: Session, given: SessionInput, moment: Moment) -> Step:
         case Received():
             return _received(session, given.request, given.key, moment)
         case Cancelled():
-            if session.reinvite_key is not None:
+            if session.offered is not None:
                 return reoffer.withdrawn(session)
             return callee.cancelled(session, given.request, moment)
         case Answered():
@@ -158,7 +158,7 @@ def _received(session: Session, request: Request, key: str, moment: Moment) -> S
     if request.method == "INVITE":
         if session.phase is not Phase.CONFIRMED:
             return session, [Reply(key, 500, headers=(("Retry-After", str(round(10 * moment.chance))),))]
-        return reoffer.offered(session, request, key, moment)
+        return reoffer.received(session, request, key, moment)
     if request.method == "NOTIFY":
         return transfer.notified(session, request, key, moment)
     return established.requested(session, request, key, moment)

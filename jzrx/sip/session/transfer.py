@@ -18,6 +18,7 @@ from jzrx.sip.drafts import in_dialog
 from jzrx.sip.machine import CancelTimer, Notify, SetTimer
 from jzrx.sip.message import Request, Response
 from jzrx.sip.multipart import find_part
+from jzrx.sip.session.parts import Transferring
 from jzrx.sip.session.state import (
     EndCall,
     Issue,
@@ -26,7 +27,6 @@ from jzrx.sip.session.state import (
     Session,
     SessionOutput,
     Step,
-    Transferring,
     bye,
     end,
     settle,
