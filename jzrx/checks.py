@@ -23,6 +23,7 @@ __all__ = [
     "flag",
     "headers",
     "ice_servers",
+    "instance_id",
     "is_ipv6",
     "is_loopback",
     "is_media_type",
@@ -47,6 +48,8 @@ DIGEST_ALGORITHMS = ("SHA-512-256", "SHA-256", "MD5")
 _ICE_URL = re.compile(
     r"(?:stuns?|turns?):(?:\[[0-9a-f:.]+\]|[^\[\]:?/@\s]+)(?::([0-9]{1,5}))?(?:\?transport=(?:udp|tcp))?", re.IGNORECASE
 )
+
+_UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"  # attrs subscripts it for type checkers only
 Validator = Callable[[Any, Attribute, Any], None]
@@ -131,6 +134,14 @@ def _header_fields(value: Any, name: str) -> Mapping[str, str] | None:
     if not _is_mapping(value):
         raise refusal(name, value, "a mapping of header names to values")
     return MappingProxyType(dict(checked_headers(value, name)))
+
+
+def instance_id(value: Any) -> str | None:
+    """A UUID, as a URN."""
+    found = _UUID.fullmatch(value) if isinstance(value, str) else None
+    if value is not None and found is None:
+        raise refusal("instance_id", value, "a UUID, such as str(uuid.uuid4()) made once and kept")
+    return None if found is None else f"urn:uuid:{found[1].lower()}"
 
 
 def preferred_codecs(value: Any) -> tuple[str, ...]:

@@ -103,12 +103,18 @@ class ConnectFailed:
 
 @frozen(kw_only=True)
 class Registered:
-    """A REGISTER was granted for `expires` seconds, until `until`. `refreshed`: it only renewed a live binding."""
+    """A REGISTER was granted for `expires` seconds, until `until`. `refreshed`: it only renewed a live binding.
+
+    `service_route` is the way to the server that requests outside a call take from now on (RFC 3608), `path` the way
+    from it to us (RFC 3327), as the server names them: few do.
+    """
 
     at: float
     expires: int
     until: float
     refreshed: bool = False
+    service_route: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

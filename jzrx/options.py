@@ -162,6 +162,10 @@ class JambonzClientOptions:
     without it, the server's host name. `register_expires` and `connect_timeout` are seconds; the latter bounds DNS,
     TCP, TLS, WebSocket and REGISTER together. `register_headers` go out on each REGISTER.
 
+    `instance_id` is the UUID under which the client registers (RFC 5626), so that a server which knows such takes it
+    for the same phone after a reconnect, and not for a second one. Without it every client makes its own, and keeps it
+    as long as it exists; an application that wants to be known again after its own restart keeps one and gives it.
+
     `ssl` replaces the default context, which verifies certificates. `reconnect` is the backoff policy after a drop.
     `pc_config` (`{"iceServers": [...]}`) replaces Google's STUN server. `digest_algorithms` are those that may answer a
     challenge (RFC 8760). `audio` is what every call sends unless the call says otherwise; `speaker` is where calls are
@@ -180,6 +184,7 @@ class JambonzClientOptions:
     register_expires: int = field(default=300, validator=checks.number(1, 2**32 - 1, "seconds", whole=True))
     user_agent: str = field(default=DEFAULT_USER_AGENT, validator=checks.text("a product name"))
     register_headers: Mapping[str, str] | None = field(default=None, converter=checks.register_headers)
+    instance_id: str | None = field(default=None, converter=checks.instance_id)
     connect_timeout: float = field(default=10.0, validator=checks.number(0.01, 3600, "seconds"))
     ssl: tls.SSLContext | None = field(default=None, validator=_ssl)
     reconnect: Reconnect = field(factory=Reconnect, converter=_reconnect)

@@ -116,6 +116,8 @@ def test_a_limit_is_shown_to_the_digit() -> None:
         ("speaker", 1.5),
         ("media", object()),
         ("background", None),
+        ("instance_id", "7"),
+        ("instance_id", 7),
     ],
 )
 def test_a_bad_client_option_is_named(field: str, value: object) -> None:

@@ -85,7 +85,8 @@ class Parts:
 class Line:
     """One connection: the SIP engine, the media of its calls, and the actions that wait for them.
 
-    Made on the loop it runs on. `abandoned` is called when that loop ends before the line, `release` at the very end.
+    Made on the loop it runs on. `instance` is the client's URN (RFC 5626). `abandoned` is called when that loop ends
+    before the line, `release` at the very end.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Line:
         options: JambonzClientOptions,
         parts: Parts,
         loop: asyncio.AbstractEventLoop,
+        instance: str,
         release: Callable[[], None],
         abandoned: Callable[[], None],
     ) -> None:
@@ -116,6 +118,7 @@ class Line:
                 connect_timeout=options.connect_timeout,
                 reconnect=options.reconnect,
                 digest_algorithms=options.digest_algorithms,
+                instance=instance,
             ),
             server=options.server,
             transport=self._transport,

@@ -26,6 +26,7 @@ from jzrx.phone.control import CallControl
 from jzrx.phone.emitter import Emitter
 from jzrx.phone.line import Line, Parts
 from jzrx.phone.named import CLIENT_EVENTS, named
+from jzrx.sip.engine import make_instance
 from jzrx.store import CallSnapshot, ClientSnapshot, StateObservable, Store
 from jzrx.store.lock import LOCK
 from jzrx.store.selectors import is_open
@@ -61,6 +62,7 @@ class Phone:
         self._headers: dict[str, RemoteHeaders] = {}
         self._before = self.snapshot
         self._pid = os.getpid()
+        self._instance = options.instance_id or make_instance(parts.ids)
         # Only the line that is connected now is heard: what an old one still says concerns nobody.
         self._lines = Subject[Observable[Event]]()
         self._lines.pipe(operators.switch_latest()).subscribe(self._take)
@@ -106,7 +108,7 @@ class Phone:
                 action.reject(error)
 
         def start() -> None:
-            line = Line(self.options, self.parts, loop, release, self._fall_silent)
+            line = Line(self.options, self.parts, loop, self._instance, release, self._fall_silent)
             if self._previous is None or not self._previous.is_telling:
                 self._previous = self._line
             self._line = line

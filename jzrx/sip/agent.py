@@ -73,6 +73,7 @@ class Agent:
             expires=config.register_expires,
             headers=config.register_headers,
             algorithms=config.digest_algorithms,
+            instance=config.instance,
         )
 
     @property
@@ -222,6 +223,10 @@ class Agent:
                 case SetTimer() | CancelTimer():
                     self._put(output)
                 case _:
+                    if isinstance(output, registrations.Granted):
+                        # "The UA [...] stores the [...] Service-Route header field values" of the latest 200, or
+                        # none if it has none (RFC 3608 section 5, in substance).
+                        self._layer.service_route = output.service_route
                     self._connect(output)
 
     def _ping(self) -> None:

@@ -26,6 +26,8 @@ def make_contact(ids: Ids) -> Uri:
 class AgentConfig:
     """What an agent needs to know. `transport` is the word in Via: `WS`, or `WSS` over TLS.
 
+    `instance`: the UUID URN under which a client registers (RFC 5626); a server's agent has none.
+
     `delegate` makes a server's agent: requests outside a dialog are put out instead of answered here.
     """
 
@@ -43,7 +45,16 @@ class AgentConfig:
     reconnect: Reconnect = field(factory=Reconnect)
     digest_algorithms: Sequence[str] = DEFAULT_ALGORITHMS
     keepalive: float = 25.0
+    instance: str | None = None
     delegate: bool = False
+
+    @property
+    def dialog_contact(self) -> Uri:
+        """The contact in requests of ours that form a dialog: `ob` wants what follows in it over the same flow.
+
+        RFC 5626 section 4.3. It is no other address: the registration has it without `ob`.
+        """
+        return self.contact if self.instance is None else self.contact.replace(params=self.contact.params.with_("ob"))
 
     @property
     def address(self) -> NameAddr:

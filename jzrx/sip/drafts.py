@@ -4,14 +4,14 @@ The agent completes them: Via, Max-Forwards, CSeq, Contact, User-Agent, credenti
 can be repeated without its machine knowing.
 """
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from jzrx.sip.dialog import Dialog
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.uri import Uri
 from jzrx.types import Headers
 
-__all__ = ["Draft", "in_dialog"]
+__all__ = ["Draft", "along", "in_dialog"]
 
 
 @frozen(kw_only=True)
@@ -33,24 +33,25 @@ class Draft:
 def in_dialog(
     dialog: Dialog, method: str, *, headers: Headers = (), body: bytes = b"", content_type: str | None = None
 ) -> Draft:
-    """A request inside a dialog (RFC 3261 section 12.2.1.1): to the remote target, along the route set.
-
-    A strict router, whose first route has no `lr`, takes the Request-URI and the target goes last.
-    """
-    target, routes = dialog.remote_target, dialog.route_set
-    if routes:
-        first = routes[0].uri
-        if "lr" not in first.params:
-            target, routes = first, (*routes[1:], NameAddr(dialog.remote_target))
-    return Draft(
+    """A request inside a dialog (RFC 3261 section 12.2.1.1): to the remote target, along the route set."""
+    draft = Draft(
         method=method,
-        # "stripping any parameters that are not allowed in a Request-URI" (12.2.1.1), as headers are.
-        uri=target if target.raw_headers is None else target.replace(headers=()),
+        uri=dialog.remote_target,
         call_id=dialog.call_id,
         from_=dialog.local,
         to=dialog.remote,
-        routes=routes,
         headers=headers,
         body=body,
         content_type=content_type,
     )
+    return along(draft, dialog.route_set)
+
+
+def along(draft: Draft, routes: tuple[NameAddr, ...]) -> Draft:
+    """The request along these routes. A strict router, whose first route has no `lr`, takes the Request-URI, and the
+    target goes last (RFC 3261 section 12.2.1.1)."""
+    target = draft.uri
+    if routes and "lr" not in routes[0].uri.params:
+        target, routes = routes[0].uri, (*routes[1:], NameAddr(draft.uri))
+    # "stripping any parameters that are not allowed in a Request-URI" (12.2.1.1), as headers are.
+    return evolve(draft, uri=target if target.raw_headers is None else target.replace(headers=()), routes=routes)

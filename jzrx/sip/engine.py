@@ -6,6 +6,7 @@ Nothing is decided here. With the transport, the scheduler and the ids handed in
 import logging
 import random
 import secrets
+import uuid
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -42,7 +43,7 @@ from jzrx.sip.message import MessageError, Request, Response, parse_message
 from jzrx.sip.trace import masked
 from jzrx.types import Headers
 
-__all__ = ["Engine", "Listener", "LoopScheduler", "MediaOutput", "RandomIds", "Transport"]
+__all__ = ["Engine", "Listener", "LoopScheduler", "MediaOutput", "RandomIds", "Transport", "make_instance"]
 
 log = logging.getLogger("jzrx.sip")
 trace = logging.getLogger("jzrx.sip.trace")
@@ -97,6 +98,15 @@ class RandomIds:
 
     def random(self) -> float:
         return random.random()
+
+
+def make_instance(ids: Ids) -> str:
+    """An instance id (RFC 5626 section 4.1): a UUID URN that tells one client from all others of its account."""
+    return uuid.uuid5(_INSTANCES, ids.token(22)).urn
+
+
+_INSTANCES = uuid.UUID("5c6f4a0e-6c0c-4d7a-9d0b-0d6f2f0f6c1b")
+"""The name space of instance ids: with it a random token makes a UUID."""
 
 
 class LoopScheduler(AsyncIOScheduler):

@@ -105,7 +105,7 @@ class Exchanges:
             ("CSeq", f"{number} {draft.method}"),
         ]
         if draft.method in ("INVITE", "NOTIFY", "REFER"):
-            pairs.append(("Contact", str(NameAddr(config.contact))))
+            pairs.append(("Contact", str(NameAddr(config.dialog_contact))))
         pairs += draft.headers
         if draft.method in ("INVITE", "REGISTER", "OPTIONS"):
             pairs.append(("Allow", ALLOW))

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from jzrx.sip.config import AgentConfig
 from jzrx.sip.dialog import Dialog
-from jzrx.sip.drafts import Draft, in_dialog
+from jzrx.sip.drafts import Draft, along, in_dialog
 from jzrx.sip.exchanges import ALLOW, Exchange, Exchanges, Owner, cancel_of
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import CancelTimer, Ids, Output, Send, SetTimer
@@ -90,6 +90,8 @@ class TransactionLayer:
         self._unsent: list[Request] = []
         self.is_away = False
         """Whether there is no flow now but is going to be one: requests but REGISTER wait."""
+        self.service_route: tuple[NameAddr, ...] = ()
+        """The route of our requests outside a dialog, as the registrar has given it (RFC 3608)."""
 
     @property
     def is_idle(self) -> bool:
@@ -100,6 +102,8 @@ class TransactionLayer:
 
     def issue(self, draft: Draft, owner: Owner) -> None:
         """Send a request; `owner` hears of its responses."""
+        if draft.to.tag is None and draft.method != "REGISTER" and self.service_route:
+            draft = along(draft, self.service_route)
         self._begin(self._exchanges.begin(draft, owner))
 
     def cancel(self, owner: Owner, cancel_owner: Owner) -> None:

@@ -4,6 +4,10 @@
 - A refresh keeps Call-ID and contact; it is due when 25 s remain (5 s where 30 s were granted), which is when jambonz
   renews for the full time; towards a server that names itself as another one, at 85 to 90 % of the time.
 - 423 is answered with the interval that the server wants (section 10.2.8).
+- We register as RFC 5626 wants it: with our instance and the number of the flow, so that a server that knows these
+  finds one phone where a reconnect would else leave two. It is told the same over the next flow. What it says of the
+  way (Service-Route, Path) holds until it says something else, and a flow that it wants to hear of more often
+  (Flow-Timer) is kept so. 439 means that a proxy before it cannot do this: then we register without.
 - A refresh that fails is repeated while the binding lives. When its time is over it has lapsed.
 - One at a time: "UAs MUST NOT send a new registration [...] until they have received a final response from the
   registrar for the previous one or the previous REGISTER request has timed out" (section 10.2).
@@ -20,6 +24,7 @@ from jzrx.sip.drafts import Draft
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import CancelTimer, SetTimer, TimerKey
 from jzrx.sip.message import Response
+from jzrx.sip.readers import number
 from jzrx.sip.status import reason_phrase
 from jzrx.sip.uri import Uri
 from jzrx.types import Headers
@@ -44,6 +49,8 @@ REGISTRATION_TIMER = "registration"
 """The first part of the timer keys."""
 PATIENCE = 10.0
 """Seconds that a REGISTER may stay unanswered: less than a binding has left when its refresh is due."""
+REG_ID = "1"
+"""The number of our flow (RFC 5626 section 4.2): a client has one."""
 FATAL = frozenset({401, 403, 404, 407})
 """Refusals that no repetition heals; a 401 or 407 that gets here came in spite of credentials."""
 
@@ -51,7 +58,7 @@ FATAL = frozenset({401, 403, 404, 407})
 @frozen(kw_only=True)
 class Registration:
     """`until`: when the live binding ends, None without one. `busy`: what is being asked of the server now, in the
-    REGISTER of that `serial`; `queue`: what is to be asked then."""
+    REGISTER of that `serial`; `queue`: what is to be asked then. `instance`: our URN, None to register without."""
 
     address: NameAddr
     registrar: Uri
@@ -60,6 +67,7 @@ class Registration:
     expires: int
     headers: Headers = ()
     algorithms: Sequence[str] = DEFAULT_ALGORITHMS
+    instance: str | None = None
     until: float | None = None
     busy: Literal["register", "refresh", "remove"] | None = None
     queue: tuple[Literal["register", "remove"], ...] = ()
@@ -80,11 +88,18 @@ class SendRegister:
 
 @frozen
 class Granted:
-    """The binding lives for `expires` seconds."""
+    """The binding lives for `expires` seconds.
+
+    `service_route` leads to the server for requests outside a dialog (RFC 3608), `path` from it to us (RFC 3327).
+    `flow_timer`: the longest silence, in seconds, that it allows the flow (RFC 5626 section 4.4).
+    """
 
     expires: int
     until: float
     refreshed: bool
+    service_route: tuple[NameAddr, ...] = ()
+    path: tuple[NameAddr, ...] = ()
+    flow_timer: int | None = None
 
 
 @frozen
@@ -154,14 +169,24 @@ def forget(registration: Registration) -> Step:
 
 def _send(registration: Registration, expires: int) -> Step:
     registration = evolve(registration, serial=registration.serial + 1)
-    contact = f"{NameAddr(registration.contact)};expires={expires}"
+    contact, supported = NameAddr(registration.contact), "path"
+    if registration.instance is not None:
+        # The server matches bindings by these two, whatever the address (RFC 5626 section 6).
+        contact = contact.with_param("reg-id", REG_ID).with_param("+sip.instance", f"<{registration.instance}>")
+        supported = "outbound, path"
+    contact = contact.with_param("expires", str(expires))
     draft = Draft(
         method="REGISTER",
         uri=registration.registrar,
         call_id=registration.call_id,
         from_=registration.address,
         to=NameAddr(registration.address.uri, registration.address.display_name),
-        headers=(("Contact", contact), ("Expires", str(expires)), *registration.headers),
+        headers=(
+            ("Contact", str(contact)),
+            ("Expires", str(expires)),
+            ("Supported", supported),
+            *registration.headers,
+        ),
     )
     return registration, [
         SendRegister(draft, registration.serial),
@@ -190,6 +215,11 @@ def answered(registration: Registration, serial: int, response: Response, at: fl
         if least.isascii() and least.isdigit() and registration.expires < int(least[:10]) <= 7 * 86400:
             registration, sent = _send(evolve(registration, expires=int(least)), int(least))
             return registration, outputs + sent
+    if status == 439 and registration.instance is not None:
+        # First Hop Lacks Outbound Support (RFC 5626 section 11.6): the registrar would do it, the proxy cannot.
+        expires = 0 if busy == "remove" else registration.expires
+        registration, sent = _send(evolve(registration, instance=None), expires)
+        return registration, outputs + sent
     words = words_of(response) or response.reason or reason_phrase(status)
     message = (
         f"the registration of {registration.address.uri} was refused: {status} {words}{_hint(registration, response)}"
@@ -235,18 +265,51 @@ def _granted(registration: Registration, response: Response, at: float, chance: 
     return registration, [
         SetTimer(registration.timer("refresh"), delay),
         SetTimer(registration.timer("lapse"), float(expires)),
-        Granted(expires, at + expires, refreshed),
+        Granted(
+            expires,
+            at + expires,
+            refreshed,
+            service_route=_addresses(response, "Service-Route"),
+            path=_addresses(response, "Path"),
+            flow_timer=number(response.headers.get("Flow-Timer")) or None,
+        ),
     ]
+
+
+def _addresses(response: Response, name: str) -> tuple[NameAddr, ...]:
+    """All addresses of that header; none of them if one is malformed, since a route with a gap leads astray."""
+    try:
+        return tuple(map(NameAddr.parse, response.headers.get_list(name)))
+    except ValueError:
+        return ()
 
 
 def _granted_expiry(registration: Registration, response: Response) -> int:
     """What the server granted: our contact's `expires`, else the Expires header, else what we asked for (10.2.4)."""
-    for contact in response.contacts:
-        if not contact.is_wildcard and contact.uri.user == registration.contact.user:
-            value = contact.params.get("expires") or ""
-            if value.isascii() and value.isdigit():
-                return min(int(value[:10]), 2**31)
+    for contact in sorted(_own(registration, response), key=lambda own: own.uri.user != registration.contact.user):
+        value = contact.params.get("expires") or ""
+        if value.isascii() and value.isdigit():
+            return min(int(value[:10]), 2**31)
     return registration.expires if response.expires is None else min(response.expires, 2**31)
+
+
+def _own(registration: Registration, response: Response) -> list[NameAddr]:
+    """Our binding among those that the server lists: by its address, which is ours alone, or else, where a server
+    writes another address for us, by instance and flow. An older flow of ours may be listed under these, too."""
+    instance = None if registration.instance is None else f"<{registration.instance}>"
+    return [
+        contact
+        for contact in response.contacts
+        if not contact.is_wildcard
+        and (
+            contact.uri.user == registration.contact.user
+            or (
+                instance is not None
+                and (contact.params.get("+sip.instance") or "").lower() == instance
+                and contact.params.get("reg-id") == REG_ID
+            )
+        )
+    ]
 
 
 def _is_jambonz(response: Response) -> bool:

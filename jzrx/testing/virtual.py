@@ -21,7 +21,7 @@ from reactivex.testing import TestScheduler
 from jzrx.commands import Command
 from jzrx.events import Event
 from jzrx.sip.config import AgentConfig, make_contact
-from jzrx.sip.engine import Engine, MediaOutput
+from jzrx.sip.engine import Engine, MediaOutput, make_instance
 from jzrx.sip.machine import AnswerWanted, OfferWanted, Settle
 from jzrx.sip.message import MessageError, Request, Response, parse_message
 from jzrx.testing.peer import Peer
@@ -76,9 +76,11 @@ class Phone:
         self.media: list[tuple[float, MediaOutput]] = []
         self.settled: dict[int, list[Settle]] = {}
         self.describe: Callable[[OfferWanted | AnswerWanted], str | tuple[int, str] | None] = self._describe
-        fields: dict[str, Any] = {"realm": "example.com", "username": name, "password": "secret", **config}
+        contact, instance = make_contact(self.ids), make_instance(self.ids)
+        known: dict[str, Any] = {"realm": "example.com", "username": name, "password": "secret", "instance": instance}
+        fields: dict[str, Any] = {**known, **config}
         self.engine = Engine(
-            AgentConfig(contact=make_contact(self.ids), **fields),
+            AgentConfig(contact=contact, **fields),
             server="ws://example.com",
             transport=wire,
             scheduler=scheduler,
@@ -212,7 +214,7 @@ def _said(value: Any) -> Iterable[str]:
     fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(value.__class__)
     for field in fields:
         part: Any = getattr(value, field.name)
-        if field.name in _UNSAID or part in (None, False, b"", ""):
+        if field.name in _UNSAID or part in (None, False, b"", "", ()):
             continue
         if part is True:
             yield field.name

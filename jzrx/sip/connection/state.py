@@ -33,7 +33,8 @@ class ConnectionPhase(Enum):
 
 @frozen(kw_only=True)
 class Connection:
-    """`registers`: a registration is wanted. `registered`: it is there. `attempt` counts since the drop. The tokens of
+    """`registers`: a registration is wanted. `registered`: it is there. `attempt` counts since the drop. `keepalive`:
+    seconds between two OPTIONS of ours; `flow_timer`: the longest silence that the server has asked for. The tokens of
     those who wait: for the connection, a registration, its removal, the end."""
 
     server: str
@@ -45,10 +46,16 @@ class Connection:
     registered: bool = False
     attempt: int = 0
     pongs: bool = False
+    flow_timer: int | None = None
     connect_token: int | None = None
     registering: tuple[int | None, ...] = ()
     removing: tuple[int | None, ...] = ()
     leave_token: int | None = None
+
+    @property
+    def interval(self) -> float:
+        """Seconds to the next OPTIONS: 80 to 100 % of what the server has asked for (RFC 5626 section 4.4), or ours."""
+        return self.keepalive if self.flow_timer is None else min(self.keepalive, 0.9 * self.flow_timer)
 
     def timer(self, name: str) -> TimerKey:
         return (CONNECTION_TIMER, "", name)

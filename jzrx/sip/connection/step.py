@@ -158,7 +158,7 @@ def _opened(connection: Connection, at: float) -> Step:
 def _up(connection: Connection) -> Step:
     outputs: list[ConnectionOutput] = [
         CancelTimer(connection.timer("connect")),
-        SetTimer(connection.timer("keepalive"), connection.keepalive),
+        SetTimer(connection.timer("keepalive"), connection.interval),
         *_settle([connection.connect_token], None),
     ]
     return evolve(connection, phase=ConnectionPhase.UP, connect_token=None), outputs
@@ -244,7 +244,7 @@ def _timer_fired(connection: Connection, name: str, at: float, chance: float) ->
             )
             # It stayed: without a registration this is what makes the next drop a new one.
             connection = evolve(connection, attempt=0)
-            return connection, [Ping(), SetTimer(connection.timer("keepalive"), connection.keepalive), *patience]
+            return connection, [Ping(), SetTimer(connection.timer("keepalive"), connection.interval), *patience]
         case "pong", ConnectionPhase.UP:
             return _drop(connection, f"no answer to OPTIONS in {PONG_PATIENCE:g} s", at, chance)
         case _:
@@ -261,11 +261,18 @@ def _ponged(connection: Connection) -> Step:
 def _granted(connection: Connection, granted: Granted, at: float) -> Step:
     if connection.phase in _GONE:
         return connection, []
-    event = Registered(at=at, expires=granted.expires, until=granted.until, refreshed=granted.refreshed)
+    event = Registered(
+        at=at,
+        expires=granted.expires,
+        until=granted.until,
+        refreshed=granted.refreshed,
+        service_route=tuple(map(str, granted.service_route)),
+        path=tuple(map(str, granted.path)),
+    )
     outputs: list[ConnectionOutput] = [Notify(event)]
     first = connection.phase in (ConnectionPhase.REGISTERING, ConnectionPhase.REREGISTERING)
     tokens = connection.registering
-    connection = evolve(connection, registered=True, registering=(), attempt=0)
+    connection = evolve(connection, registered=True, registering=(), attempt=0, flow_timer=granted.flow_timer)
     if first:
         connection, more = _up(connection)
         outputs += more
