@@ -6,13 +6,14 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHON
 
-.PHONY: help demo test static check format bench clean
+.PHONY: help demo test static docs check format bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    two phones call each other on the embedded SBC; needs no server"
 	@echo "make test    all tests, those against real servers too (installs them as root)"
-	@echo "make check   format, lint, types, then all tests"
+	@echo "make check   format, lint, types, docs, then all tests"
+	@echo "make docs    the site, into build/docs"
 	@echo "make format  format the code and mend what the linter can mend"
 	@echo "make bench   the benchmarks (with JsSIP from npm to compare with)"
 	@echo "make clean   remove everything that these targets made"
@@ -29,6 +30,10 @@ static: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory docs
+
+docs: $(VENV)/ready-dev
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 
 check: static test
 

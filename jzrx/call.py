@@ -24,6 +24,8 @@ from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState,
 
 __all__ = ["JambonzCall"]
 
+NO_AUDIO = "the call has no audio: ICE or DTLS failed; where UDP is blocked, give a TURN server in pc_config"
+
 
 class JambonzCall:
     """A call; mirrors the documented `JambonzCall`. `client.call(...)` and the event `incoming` give one.
@@ -154,7 +156,7 @@ class JambonzCall:
         settled = (MediaState.CONNECTED, MediaState.FAILED)
         call = await self._snapshot.wait(lambda call: call.media in settled or _over(call))
         if call.media is not MediaState.CONNECTED:
-            raise _ended(call) if _over(call) else CallError("the call has no audio: ICE or DTLS failed", 408)
+            raise _ended(call) if _over(call) else CallError(NO_AUDIO, 408)
 
     # --- in the call ------------------------------------------------------------------------------------------------
 

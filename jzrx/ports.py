@@ -152,7 +152,7 @@ class MediaSession(Protocol):
 
     @property
     def incoming(self) -> "Observable[Any]":
-        """What is heard, as `AudioFrame`s: hot, one each 20 ms, completing at the end."""
+        """What is heard, each an `AudioFrame`: hot, one every 20 ms, completing at the end."""
         ...
 
     @property

@@ -123,7 +123,7 @@ class UseCall:
         client = self._alive()
         call = None if client is None else client.current_call
         if call is None:
-            raise CallError(f"{action}(): there is no call")
+            raise CallError(f"{action}(): there is no call; make or answer one first")
         return call
 
     def __enter__(self) -> Self:

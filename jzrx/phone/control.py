@@ -19,6 +19,7 @@ from jzrx.phone.line import Line, Settled
 from jzrx.phone.ringback import ring_back
 from jzrx.phone.tones import Sequence, ToneQueues
 from jzrx.ports import MediaConfig
+from jzrx.sip.causes import error_of
 from jzrx.store import CallSnapshot
 from jzrx.store.selectors import current_call, is_open
 from jzrx.types import CallDirection, CallEndCause, CallState, Headers
@@ -139,7 +140,7 @@ class CallControl:
             back_to = undialed.in_place_of
             line.emit(CallReleased(at=line.now, call_id=call_id, cause=cause, was_answered=False, back_to=back_to))
             line.media.release(call_id)
-        undialed.settled(None, CallError(f"call failed: {cause.code} {cause.reason}", cause.code, cause.reason))
+        undialed.settled(None, error_of(cause, f"the call to {undialed.command.target} failed"))
 
     def drop_undialed(self) -> None:
         """The line is left: what was not dialled yet will not be."""

@@ -125,6 +125,6 @@ def _named_of_call(event: CallEvent, before: CallSnapshot, after: CallSnapshot |
         case Transferred():
             yield Named("transferred", (), call_id)
         case TransferFailed(code=code, reason=reason):
-            yield Named("transferFailed", (CallError(f"transfer failed: {code} {reason}", code, reason),), call_id)
+            yield Named("transferFailed", (CallError(f"the transfer failed: {code} {reason}", code, reason),), call_id)
         case _:
             pass

@@ -42,6 +42,8 @@ from jzrx.types import CallDirection
 
 __all__ = ["CALL", "Calls"]
 
+NO_CONSULTATION = "the consultation call has ended, or is none; call its party again"
+
 CALL = "call"
 """The kind of owner of what a call sends."""
 
@@ -123,7 +125,7 @@ class Calls:
             dialog = consulted.dialog if consulted is not None and usable else None
             if dialog is None or command.consultation == command.call_id:
                 if token is not None:
-                    self._out(Settle(token, None, CallError("the consultation call has ended, or is none")))
+                    self._out(Settle(token, None, CallError(NO_CONSULTATION)))
                 return
             # "The Replaces header [...] to-tag [...] from-tag" are those of the one who gets it (RFC 3891 section 3):
             # the consultation's remote tag is its local one, whoever made that call.

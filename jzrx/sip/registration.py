@@ -258,7 +258,10 @@ def _granted(registration: Registration, response: Response, at: float, chance: 
     expires = _granted_expiry(registration, response)
     refreshed = registration.busy == "refresh"
     if expires <= 0:
-        message = f"the registrar answered {response.status_code} but granted no time to {registration.contact}"
+        message = (
+            f"the registrar answered {response.status_code} but granted no time to {registration.contact}; "
+            "raise register_expires"
+        )
         return _refused(registration, response.status_code, message, at, None)
     registration = evolve(registration, until=at + expires, busy=None, failures=0)
     delay = _refresh_delay(expires, _is_jambonz(response), chance)

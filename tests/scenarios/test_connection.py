@@ -99,7 +99,8 @@ def test_connect_twice() -> None:
     phone, peer = Phone.with_peer()
     play(phone, {0: [Connect(), Connect()], 1: Connect()}, until=2)
     assert outcome(phone, 1) == (None, None)
-    assert outcome(phone, 2) == outcome(phone, 3) == (None, "Already connected. Call disconnect() first")
+    already = "Already connected. Call disconnect() first, or make another client."
+    assert outcome(phone, 2) == outcome(phone, 3) == (None, already)
     assert peer.wire.opened == [0.0]
 
 

@@ -105,8 +105,11 @@ def test_the_end_of_the_call_ends_the_tones() -> None:
 def test_before_the_answer() -> None:
     phone, _ = dialling(180)
     play(phone, {2: [tones("1"), INFO]}, until=3)
-    assert outcome(phone, 3) == (None, "SendDtmfInfo is not possible in this state of the call")
-    assert outcome(phone, 4) == (None, "SendInfo is not possible in this state of the call")
+    assert outcome(phone, 3) == (
+        None,
+        "SendDtmfInfo is not possible in this state of the call; wait until it is answered",
+    )
+    assert outcome(phone, 4) == (None, "SendInfo is not possible in this state of the call; wait until it is answered")
 
 
 @pytest.mark.parametrize(

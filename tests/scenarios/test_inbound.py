@@ -235,7 +235,7 @@ def test_answered_twice() -> None:
     phone, _ = ringing()
     play(phone, {2: [Answer(call_id=call_of(phone)), Answer(call_id=call_of(phone))]}, until=2.1)
     assert len(phone.sent(200)) == 1
-    assert outcome(phone, 3) == (None, "Answer is not possible in this state of the call")
+    assert outcome(phone, 3) == (None, "Answer is not possible in this state of the call; wait until it is answered")
 
 
 def test_late_and_duplicate_ack() -> None:

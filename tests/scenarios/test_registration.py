@@ -287,7 +287,7 @@ def test_register_and_unregister_without_a_connection() -> None:
     phone, _ = Phone.with_peer()
     play(phone, {0: [Register(), Unregister()]}, until=1)
     for token in (1, 2):
-        assert outcome(phone, token) == (None, "not connected: call connect() first")
+        assert outcome(phone, token) == (None, "Not connected: call connect() first.")
 
 
 # --- disconnect() --------------------------------------------------------------------------------------------------

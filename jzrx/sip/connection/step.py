@@ -86,7 +86,7 @@ def _asked(connection: Connection, ask: Ask, at: float) -> Step:
     token = ask.token
     match ask.what:
         case "connect" if connection.phase not in (ConnectionPhase.IDLE, ConnectionPhase.OVER):
-            return connection, _refusal(token, "Already connected. Call disconnect() first")
+            return connection, _refusal(token, "Already connected. Call disconnect() first, or make another client.")
         case "connect":
             connection = evolve(connection, phase=ConnectionPhase.OPENING, connect_token=token)
             return connection, [
@@ -98,12 +98,12 @@ def _asked(connection: Connection, ask: Ask, at: float) -> Step:
             return _disconnect(connection, token, at)
         case "register":
             if connection.phase is not ConnectionPhase.UP:
-                return connection, _refusal(token, "not connected: call connect() first")
+                return connection, _refusal(token, "Not connected: call connect() first.")
             connection = evolve(connection, registers=True, registering=(*connection.registering, token))
             return connection, [BeginRegistration()]
         case "unregister":
             if connection.phase is not ConnectionPhase.UP:
-                return connection, _refusal(token, "not connected: call connect() first")
+                return connection, _refusal(token, "Not connected: call connect() first.")
             if not connection.registered and not connection.registering:
                 return connection, _settle([token], None)
             connection = evolve(connection, registers=False, removing=(*connection.removing, token))
@@ -201,7 +201,8 @@ def _schedule(connection: Connection, at: float, chance: float) -> Step:
     attempt = connection.attempt + 1
     outputs: list[ConnectionOutput] = [*_cancel_all(connection), CloseFlow("reconnecting")]
     if not connection.reconnect.allows(attempt):
-        message = f"the connection to {connection.server} was lost, and {attempt - 1} attempts to reconnect failed"
+        lost = f"the connection to {connection.server} was lost"
+        message = f"{lost}, and {attempt - 1} attempts to reconnect failed; call connect() again"
         connection, more = _give_up(connection, None, ConnectFailed(at=at, message=message))
         return connection, outputs + more
     delay = connection.reconnect.delay(attempt, chance)

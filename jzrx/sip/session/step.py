@@ -113,7 +113,9 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
             return transfer.notify(session, command, token)
         case _:
             what = type(command).__name__
-            return session, settle(token, CallError(f"{what} is not possible in this state of the call"))
+            return session, settle(
+                token, CallError(f"{what} is not possible in this state of the call; wait until it is answered")
+            )
 
 
 def _hang_up(session: Session, command: HangUp, token: int | None, moment: Moment) -> Step:

@@ -48,7 +48,7 @@ def refer(session: Session, command: Transfer, token: int | None) -> Step:
     """The user transfers the call. "A UAC MUST [...] one and only one Refer-To" (RFC 3515 section 2.4.1, in substance);
     jambonz wants a Referred-By (RFC 3892), too."""
     if session.dialog is None or session.transferring is not None:
-        return session, settle(token, CallError("a transfer of this call is under way already"))
+        return session, settle(token, CallError("a transfer of this call is under way already; await its end"))
     headers = (
         ("Refer-To", command.refer_to),
         ("Referred-By", f"<{session.local.uri}>"),
