@@ -129,6 +129,107 @@ def test_forks_ring_and_one_answers() -> None:
     assert len(phone.events(CallProgressed)) == 2
 
 
+ONE, TWO = "v=0 one\r\n", "v=0 two\r\n"
+
+
+def test_media_follows_the_latest_early_dialog() -> None:
+    """And what a branch says again is not new: the media does not go back to it."""
+    phone, peer = dialling()
+    script = {
+        2: lambda: peer.reply("INVITE", 183, sdp=ONE, tag="one"),
+        3: lambda: peer.reply("INVITE", 183, sdp=TWO, tag="two"),
+        4: lambda: peer.reply("INVITE", 183, sdp=ONE, tag="one"),
+        5: lambda: peer.reply("INVITE", 180, tag="one"),
+        6: lambda: peer.reply("INVITE", 183, sdp=TWO, tag="two"),
+    }
+    play(phone, script, until=7)
+    assert answers(phone) == [(ONE, True), (TWO, True)]
+
+
+@pytest.mark.parametrize(
+    ("sdp", "then"),
+    [(ONE, ONE), (None, ONE), ("v=0 third\r\n", "v=0 third\r\n")],
+    ids=["its own again", "none: its own counts", "another one"],
+)
+def test_the_200_of_another_branch_takes_the_media_there(sdp: str | None, then: str) -> None:
+    phone, peer = dialling()
+    script = {
+        2: lambda: peer.reply("INVITE", 183, sdp=ONE, tag="one"),
+        3: lambda: peer.reply("INVITE", 183, sdp=TWO, tag="two"),
+        4: lambda: peer.reply("INVITE", 200, sdp=sdp, tag="one"),
+    }
+    play(phone, script, until=5)
+    assert answers(phone) == [(ONE, True), (TWO, True), (then, False)]
+    assert phone.sent("ACK")[0].to.tag == "one"
+    play(phone, {5: HangUp(call_id="1")}, until=6)
+    settle_down(phone)
+
+
+def test_the_200_may_bring_another_description_than_its_183() -> None:
+    phone, peer = dialling()
+    script = {2: lambda: peer.reply("INVITE", 183, sdp=ONE), 3: lambda: peer.reply("INVITE", 200, sdp=TWO)}
+    play(phone, script, until=4)
+    assert answers(phone) == [(ONE, True), (TWO, False)]
+    assert len(phone.events(CallAnswered)) == 1
+
+
+def test_an_early_dialog_that_ends_gives_the_media_back() -> None:
+    """199 (RFC 6228) is no progress of the call."""
+    phone, peer = dialling()
+    script = {
+        2: lambda: peer.reply("INVITE", 183, sdp=ONE, tag="one"),
+        3: lambda: peer.reply("INVITE", 183, sdp=TWO, tag="two"),
+        4: lambda: peer.reply("INVITE", 199, tag="two"),
+        5: lambda: peer.reply("INVITE", 199, tag="one"),
+    }
+    play(phone, script, until=6)
+    assert answers(phone) == [(ONE, True), (TWO, True), (ONE, True)]
+    assert [event.code for event in phone.events(CallProgressed)] == [183, 183]
+
+
+def test_an_early_path_that_failed_says_nothing_of_the_next_branch() -> None:
+    phone, peer = dialling()
+    script = {
+        2: lambda: peer.reply("INVITE", 183, sdp=ONE, tag="one"),
+        3: lambda: phone.engine.media_failed("1", "ICE: no pair answered"),
+        4: lambda: peer.reply("INVITE", 183, sdp=TWO, tag="two"),
+        5: lambda: peer.reply("INVITE", 200, sdp=TWO, tag="two"),
+    }
+    play(phone, script, until=6)
+    assert len(phone.events(CallAnswered)) == 1
+    assert phone.events(CallEnded) == []
+
+
+def test_an_early_answer_that_fails_late_does_not_harm_the_one_in_its_place() -> None:
+    phone, peer = dialling()
+    script = {
+        2: lambda: peer.reply("INVITE", 183, sdp=ONE, tag="one"),
+        3: lambda: peer.reply("INVITE", 183, sdp=TWO, tag="two"),
+        4: lambda: phone.engine.description_failed("1", 2, 488, "no codec in common"),
+        5: lambda: peer.reply("INVITE", 200, sdp=TWO, tag="two"),
+    }
+    play(phone, script, until=6)
+    assert next(output.ref for _, output in phone.media if isinstance(output, AnswerReceived)) == 2
+    assert len(phone.events(CallAnswered)) == 1
+
+
+def test_every_branch_that_answers_later_is_ended() -> None:
+    phone, peer = dialling()
+    script = {
+        2: lambda: peer.reply("INVITE", 183, sdp=ONE, tag="one"),
+        3: lambda: peer.reply("INVITE", 200, sdp=TWO, tag="two"),
+        4: lambda: peer.reply("INVITE", 200, sdp=ONE, tag="one"),
+        5: lambda: peer.reply("INVITE", 200, sdp=ONE, tag="three"),
+        6: lambda: peer.reply("INVITE", 200, sdp=TWO, tag="two"),
+    }
+    play(phone, script, until=7)
+    assert [ack.to.tag for ack in phone.sent("ACK")] == ["two", "one", "three", "two"]
+    assert [bye.to.tag for bye in phone.sent("BYE")] == ["one", "three"]
+    assert answers(phone) == [(ONE, True), (TWO, False)]
+    play(phone, {7: HangUp(call_id="1")}, until=8)
+    settle_down(phone)
+
+
 def test_late_provisional_changes_nothing() -> None:
     phone, peer = calling()
     assert play(phone, {3: lambda: peer.reply("INVITE", 180)}, until=4) == []

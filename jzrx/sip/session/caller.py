@@ -2,6 +2,8 @@
 
 - An offer is made first; the INVITE leaves with it.
 - CANCEL leaves only after a provisional response (section 9.1); a 2xx that crosses it is acknowledged and ended.
+- A proxy may fork it: each branch has a dialog and an answer of its own. Media follows the latest early answer, and
+  the 200 decides: its branch's answer counts, in the 200 or before it.
 - Every 2xx is acknowledged, also one of another fork, which is then ended (section 13.2.2.4).
 """
 
@@ -14,7 +16,7 @@ from jzrx.sip.causes import cause_of_response, headers_of
 from jzrx.sip.dialog import dialog_of_response, strip_parameters
 from jzrx.sip.drafts import Draft, in_dialog
 from jzrx.sip.headers import NameAddr
-from jzrx.sip.machine import TIMEOUT, AnswerReceived, CancelTimer, Notify, SetTimer
+from jzrx.sip.machine import TIMEOUT, CancelTimer, Notify, SetTimer
 from jzrx.sip.message import Response
 from jzrx.sip.session.reoffer import begin_next
 from jzrx.sip.session.state import (
@@ -44,6 +46,7 @@ FORK_BYE = "bye fork"
 """The tag of the BYE to another fork than the one that answered first; its fate is not the call's."""
 
 CANCELLED = CallEndCause(487, reason_phrase(487), "local")
+NO_ANSWER_SDP = CallEndCause(488, "The answer has no session description", "system")
 NO_ANSWER = CallEndCause(408, "No Answer", "system")
 
 
@@ -124,6 +127,8 @@ def _provisional(session: Session, response: Response, moment: Moment) -> Step:
         return session, _send_cancel(session) if waiting else []
     if response.status_code == 100:
         return session, []
+    if response.status_code == 199:
+        return _branch_ended(session, response.to.tag or "")
     outputs: list[SessionOutput] = []
     sdp = sdp_of(response)
     outputs += _name(session, response, moment)
@@ -139,10 +144,32 @@ def _provisional(session: Session, response: Response, moment: Moment) -> Step:
             )
         )
     )
-    if sdp is not None and sdp != session.answer:
-        session, wanted = apply_answer(evolve(session, answer=sdp), sdp, provisional=True)
+    if sdp is not None:
+        session, wanted = _early_answer(session, response.to.tag or "", sdp)
         outputs += wanted
     return session, outputs
+
+
+def _early_answer(session: Session, branch: str, sdp: str) -> Step:
+    """Media follows what is new; what a branch says again, as in the 180s that it repeats, changes nothing."""
+    if dict(session.branches).get(branch) == sdp:
+        return session, []
+    others = tuple(known for known in session.branches if known[0] != branch)
+    return _listen_to(evolve(session, branches=(*others, (branch, sdp))))
+
+
+def _branch_ended(session: Session, branch: str) -> Step:
+    """199: "an early dialog has been terminated" (RFC 6228 section 1), and there may be another that is heard then."""
+    return _listen_to(evolve(session, branches=tuple(known for known in session.branches if known[0] != branch)))
+
+
+def _listen_to(session: Session) -> Step:
+    """Be where the latest early answer is."""
+    latest = session.branches[-1][1] if session.branches else session.answer
+    if latest is None or latest == session.answer:
+        return session, []
+    # What failed with another answer says nothing of this one.
+    return apply_answer(evolve(session, answer=latest, path_failure=None), latest, provisional=True)
 
 
 def _accepted(session: Session, response: Response, moment: Moment) -> Step:
@@ -158,21 +185,17 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
         # It crossed our CANCEL: "the UAC then sends an ACK and a BYE" (section 15).
         session, ending = bye(session)
         return session, [acknowledge, *ending]
-    sdp = sdp_of(response)
+    # A 200 without an answer relies on the one of its own branch, if it had any.
+    sdp = sdp_of(response) or dict(session.branches).get(dialog.remote_tag, session.answer)
     # What failed with the early answer may succeed with another one.
-    failure = session.path_failure if sdp is None or sdp == session.answer else None
-    if sdp is None and session.answer is None:
-        failure = CallEndCause(488, "The answer has no session description", "system")
-    if failure is not None:
-        session, outputs = end(session, failure, moment)
+    failure = session.path_failure if sdp == session.answer else None
+    if sdp is None or failure is not None:
+        session, outputs = end(session, failure or NO_ANSWER_SDP, moment)
         session, ending = bye(session)
         return session, [acknowledge, *outputs, *ending]
     outputs = [acknowledge, CancelTimer(session.timer("no answer")), *_name(session, response, moment)]
-    if sdp is not None:
-        session, wanted = apply_answer(evolve(session, answer=sdp), sdp)
-        outputs += wanted
-    elif session.answer is not None:
-        outputs.append(AnswerReceived(session.id, session.ref, session.answer, provisional=False))
+    session, wanted = apply_answer(evolve(session, answer=sdp, branches=()), sdp)
+    outputs += wanted
     outputs.append(Notify(CallAnswered(at=moment.at, call_id=session.id, headers=headers_of(response))))
     outputs += settle(session.token)
     session, more = begin_next(evolve(session, phase=Phase.CONFIRMED, answered=True, token=None))

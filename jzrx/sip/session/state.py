@@ -84,6 +84,7 @@ class Session:
     invite_key: str | None = None
     dialog: Dialog | None = None
     answer: str | None = None
+    branches: tuple[tuple[str, str], ...] = ()
     progress: tuple[int, Headers] | None = None
     # descriptions
     ref: int = 0

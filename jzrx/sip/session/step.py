@@ -216,6 +216,8 @@ def _not_described(session: Session, given: NotDescribed, moment: Moment) -> Ste
         return session, []
     making = session.making
     if making is None or making.ref != given.ref:
+        if given.ref != session.ref and not session.answered:
+            return session, []  # an early answer in whose place there is another one by now
         return _path_failed(session, CallEndCause(given.code, given.message, "system"), moment)  # an answer is no use
     match making.purpose:
         case "invite":
