@@ -3,17 +3,28 @@
 from jzrx.media.devices.player import Player
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.store import CallSnapshot, StateObservable
+from jzrx.store.calls import SILENT
 from jzrx.types import CallState, MediaState
 
 __all__ = ["ring_back"]
 
 
 def ring_back(call: StateObservable[CallSnapshot], devices: DeviceChoice) -> None:
-    """Play the tone while the call rings without early media: what the other side then sends is the tone to hear."""
+    """Play the tone while the call rings and the network sends nothing to hear; never over early media.
+
+    A server may answer early (183) and then send nothing: once that is known (`CallSnapshot.warnings`) the tone plays
+    until something comes. While media moves to another early dialog of the call, what was heard before decides.
+    """
     player = Player(devices)
+    is_heard = False
 
     def update(now: CallSnapshot) -> None:
-        rings = now.state is CallState.RINGING and now.media is not MediaState.CONNECTED
+        nonlocal is_heard
+        if now.media is MediaState.CONNECTED:
+            is_heard = SILENT not in now.warnings
+        elif now.media is MediaState.FAILED:
+            is_heard = False
+        rings = now.state is CallState.RINGING and not is_heard
         if rings and not player.is_playing:
             player.play()
         elif not rings:

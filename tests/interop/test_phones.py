@@ -233,6 +233,51 @@ async def test_the_callee_declines(kamailio: Kamailio) -> None:
         assert bob.line.incoming_caller.value is None
 
 
+async def test_a_forked_call_is_answered_by_one(kamailio: Kamailio) -> None:
+    """Two phones of one user ring; who answers is heard, and the other learns that it was answered elsewhere."""
+    async with (
+        phone(kamailio, "alice", audio=tone(ALICE_HZ)) as alice,
+        phone(kamailio, "bob", audio=tone(BOB_HZ)) as one,
+        phone(kamailio, "bob", audio=tone(2 * BOB_HZ)) as other,
+    ):
+        calling = alice.line.make_call("bob")
+        for bob in (one, other):
+            await bob.line.incoming_caller.wait(lambda caller: caller is not None, timeout=5)
+        assert one.client.client.value is not None
+        (loser,) = one.client.client.value.calls.values()
+        await other.line.answer_incoming()
+        await calling
+        cause = await loser.finished()
+        assert (cause.code, cause.reason, cause.originator) == (487, "Call completed elsewhere", "remote")
+        assert one.line.incoming_caller.value is None
+        await hears_tone(alice.call, 2 * BOB_HZ)
+        await hears_tone(other.call, ALICE_HZ)
+        await alice.line.hangup()
+        await other.line.call.wait(None, timeout=5)
+
+
+async def test_a_forked_call_that_both_answer_goes_to_one(kamailio: Kamailio) -> None:
+    """Two 200s: the second is acknowledged and ended, and the call that is up is heard."""
+    async with (
+        phone(kamailio, "alice", audio=tone(ALICE_HZ)) as alice,
+        phone(kamailio, "bob", audio=tone(BOB_HZ)) as one,
+        phone(kamailio, "bob", audio=tone(BOB_HZ)) as other,
+    ):
+        calling = alice.line.make_call("bob")
+        for bob in (one, other):
+            await bob.line.incoming_caller.wait(lambda caller: caller is not None, timeout=5)
+        both = [bob.line.answer_incoming() for bob in (one, other)]
+        await calling
+        await asyncio.gather(*both, return_exceptions=True)
+        over = [asyncio.create_task(bob.line.call.wait(None, timeout=10)) for bob in (one, other)]
+        done, _ = await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        await hears_tone(alice.call, BOB_HZ)
+        await hears_tone((other if over[0] in done else one).call, ALICE_HZ)
+        await alice.line.hangup()
+        await asyncio.gather(*over)
+
+
 async def test_a_second_caller_waits_and_the_first_is_held(kamailio: Kamailio) -> None:
     """Answering while a call is up holds that one; when the new one ends, the held one is current again."""
     async with alice_and_bob(kamailio) as (alice, bob):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jzrx.events import CallEnded, Event, MediaStateChanged
+from jzrx.events import CallEnded, Event, MediaResumed, MediaSilent, MediaStateChanged
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.phone.ringback import ring_back
 from jzrx.store import Store
@@ -39,3 +39,33 @@ def test_it_does_not_ring_over_early_media(pulseaudio: PulseAudio) -> None:
     for event in (dialed("a"), EARLY_MEDIA, progressed("a", 183)):
         store.dispatch(event)
     assert "jzrx-audio" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_it_rings_where_early_media_is_silent(pulseaudio: PulseAudio) -> None:
+    """jambonz answers early with SDP, and what then comes is up to the application: nothing, maybe."""
+    store = Store()
+    store.dispatch(created("a"))
+    ring_back(store.select_call("a"), DeviceChoice())
+    for event in (dialed("a"), progressed("a", 183), EARLY_MEDIA):
+        store.dispatch(event)
+    eventually(lambda: pulseaudio.streams() == [])
+    store.dispatch(MediaSilent(at=18, call_id="a", seconds=5.0))
+    eventually(lambda: pulseaudio.streams() == ["spk1"])
+    store.dispatch(MediaResumed(at=19, call_id="a"))
+    eventually(lambda: pulseaudio.streams() == [])
+    store.dispatch(ENDED)
+    eventually(lambda: "jzrx-audio" not in [thread.name for thread in threading.enumerate()])
+
+
+def test_it_does_not_ring_while_media_moves_to_another_early_dialog(pulseaudio: PulseAudio) -> None:
+    store = Store()
+    store.dispatch(created("a"))
+    ring_back(store.select_call("a"), DeviceChoice())
+    for event in (dialed("a"), EARLY_MEDIA, progressed("a", 183)):
+        store.dispatch(event)
+    store.dispatch(MediaStateChanged(at=14, call_id="a", media=MediaState.CONNECTING))
+    assert "jzrx-audio" not in [thread.name for thread in threading.enumerate()]
+    store.dispatch(MediaStateChanged(at=15, call_id="a", media=MediaState.FAILED))
+    eventually(lambda: pulseaudio.streams() == ["spk1"])
+    store.dispatch(ENDED)
+    eventually(lambda: "jzrx-audio" not in [thread.name for thread in threading.enumerate()])
