@@ -10,6 +10,7 @@ from jzrx.errors import CallError, JambonzError, RegistrationError
 from jzrx.errors import ConnectionError as ConnectionError
 from jzrx.headers import RemoteHeaders
 from jzrx.hooks.use_call import UseCall, UseCallSnapshot, use_call
+from jzrx.hooks.use_calls import UseCalls, UseCallsSnapshot, use_calls
 from jzrx.hooks.use_jambonz_client import UseJambonzClient, UseJambonzClientSnapshot, use_jambonz_client
 from jzrx.media.devices.device import AudioDevice
 from jzrx.media.frames import AudioFrame
@@ -24,7 +25,7 @@ from jzrx.options import (
 from jzrx.phone.audio import CallAudio
 from jzrx.phone.background import background
 from jzrx.ports import Playback
-from jzrx.store import AllowedActions, CallSnapshot, ClientSnapshot, StateObservable, StoreView
+from jzrx.store import AllowedActions, AllowedCallActions, CallSnapshot, ClientSnapshot, StateObservable, StoreView
 from jzrx.types import (
     CallDirection,
     CallEndCause,
@@ -40,6 +41,7 @@ from jzrx.types import (
 __all__ = [
     "Action",
     "AllowedActions",
+    "AllowedCallActions",
     "AnswerOptions",
     "AudioDevice",
     "AudioFrame",
@@ -70,12 +72,15 @@ __all__ = [
     "StoreView",
     "UseCall",
     "UseCallSnapshot",
+    "UseCalls",
+    "UseCallsSnapshot",
     "UseJambonzClient",
     "UseJambonzClientSnapshot",
     "VERSION",
     "background",
     "create_jambonz_client",
     "use_call",
+    "use_calls",
     "use_jambonz_client",
 ]
 

@@ -18,8 +18,8 @@ from jzrx.phone.emitter import Emitter, Handler
 from jzrx.phone.named import CALL_EVENTS
 from jzrx.phone.phone import Phone
 from jzrx.phone.quality import QualityMonitor
-from jzrx.store import CallSnapshot, StateObservable
-from jzrx.store.selectors import duration
+from jzrx.store import AllowedCallActions, CallSnapshot, StateObservable
+from jzrx.store.selectors import can_in_call, duration
 from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState, MediaState
 
 __all__ = ["JambonzCall"]
@@ -115,6 +115,11 @@ class JambonzCall:
         return self._headers
 
     @property
+    def can(self) -> AllowedCallActions:
+        """Which actions are allowed in it now, for greying its buttons."""
+        return can_in_call(self._phone.snapshot, self._id)
+
+    @property
     def audio(self) -> CallAudio:
         """What the call sends and hears."""
         return self._audio
@@ -127,7 +132,7 @@ class JambonzCall:
         The options are those of `AnswerOptions`.
         """
         given = resolve_options(AnswerOptions, options, fields)
-        return self._control.answer(self._snapshot.value, given, hold_current=False)
+        return self._control.answer(self._snapshot.value, given)
 
     def hangup(
         self, code: int = 486, *, reason: str | None = None, headers: Mapping[str, str] | None = None

@@ -16,12 +16,12 @@ from jzrx.errors import CallError
 from jzrx.events import Event
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.options import AnswerOptions, JambonzCallOptions, JambonzClientOptions, resolve_options
-from jzrx.phone.control import check_refusal
+from jzrx.phone.control import Leave, check_refusal
 from jzrx.phone.emitter import Handler
 from jzrx.phone.line import Parts
 from jzrx.phone.phone import Phone
 from jzrx.store import AllowedActions, ClientSnapshot, StateObservable, StoreView, selectors
-from jzrx.types import ClientState
+from jzrx.types import CallState, ClientState
 
 __all__ = ["JambonzClient", "create_jambonz_client"]
 
@@ -185,22 +185,77 @@ class JambonzClient:
         """
         return self._dial(targets.call, target, options, fields, hold_current=True)[1]
 
-    def answer_incoming(self, options: AnswerOptions | Mapping[str, Any] | None = None, **fields: Any) -> Action[None]:
-        """Answer the call that rings here (the oldest), after the current one is put on hold.
+    def answer_incoming(
+        self,
+        options: AnswerOptions | Mapping[str, Any] | None = None,
+        *,
+        call: JambonzCall | None = None,
+        **fields: Any,
+    ) -> Action[None]:
+        """Answer the call that rings here (`call`, else the oldest), after the current one is put on hold.
 
-        CallError when nobody calls. If the hold is refused, CallError too, and both calls are as they were.
+        CallError when nobody calls. If the hold is refused, or the caller gives up meanwhile, CallError too, and the
+        current call is as it was.
         """
-        call = self.incoming_call
-        if call is None:
-            raise CallError("answer_incoming(): there is no incoming call")
-        given = resolve_options(AnswerOptions, options, fields)
-        return self._phone.control.answer(call.snapshot.value, given, hold_current=True)
+        return self._answer("answer_incoming", call, options, fields, "hold")
 
-    def decline_incoming(self, code: int = 486) -> Action[None]:
-        """Refuse the call that rings here (the oldest) with `code`; without one nothing happens."""
+    def end_and_answer(
+        self,
+        options: AnswerOptions | Mapping[str, Any] | None = None,
+        *,
+        call: JambonzCall | None = None,
+        **fields: Any,
+    ) -> Action[None]:
+        """Hang up the current call, and answer the one that rings here: `call`, else the oldest.
+
+        CallError when nobody calls; then the current call goes on.
+        """
+        return self._answer("end_and_answer", call, options, fields, "end")
+
+    def decline_incoming(self, code: int = 486, *, call: JambonzCall | None = None) -> Action[None]:
+        """Refuse the call that rings here (`call`, else the oldest) with `code`; without one nothing happens."""
         check_refusal(code)
-        call = self.incoming_call
-        return Deferred[None].resolved(None) if call is None else call.hangup(code)
+        declined = self.incoming_call if call is None else self._own(call, "decline_incoming")
+        return Deferred[None].resolved(None) if declined is None else declined.hangup(code)
+
+    def switch_to(self, call: JambonzCall) -> Action[None]:
+        """Talk in `call`: the current one is put on hold, then `call` is unheld and becomes the current one.
+
+        Done when both have confirmed. CallError if either refuses, or `call` ends meanwhile; the calls are then as they
+        were. CallError at once if `call` is not answered, or the current one is not yet. Changes that are asked for
+        while one is under way follow it, in order.
+        """
+        return self._phone.control.switch_to(self._own(call, "switch_to").snapshot.value)
+
+    def swap(self) -> Action[None]:
+        """Switch to the other call: of those that are answered, the one that was current last. As `switch_to`.
+
+        CallError if there is none. A second `swap()` takes the first one back, done or not.
+        """
+        return self._phone.control.swap()
+
+    def _answer(
+        self,
+        action: str,
+        call: JambonzCall | None,
+        options: AnswerOptions | Mapping[str, Any] | None,
+        fields: Mapping[str, Any],
+        leave: Leave,
+    ) -> Action[None]:
+        answered = self.incoming_call if call is None else self._own(call, action)
+        if answered is None:
+            raise CallError(f"{action}(): there is no incoming call")
+        given = resolve_options(AnswerOptions, options, fields)
+        return self._phone.control.answer(answered.snapshot.value, given, leave=leave)
+
+    def _own(self, call: JambonzCall, action: str) -> JambonzCall:
+        if not isinstance(call, JambonzCall):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{action}(): call must be a JambonzCall, not {call!r}")
+        if call.state is CallState.ENDED:
+            raise CallError(f"{action}(): the call has ended")
+        if self._phone.find(call.snapshot.value) is not call:
+            raise ValueError(f"{action}(): call must be a call of this client")
+        return call
 
     def _dial(
         self,

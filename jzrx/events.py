@@ -22,6 +22,7 @@ __all__ = [
     "CallReleased",
     "ConnectFailed",
     "ConnectStarted",
+    "CurrentCallChanged",
     "Disconnected",
     "DtmfReceived",
     "DtmfSent",
@@ -267,6 +268,14 @@ class CallReleased:
 
 
 @frozen(kw_only=True)
+class CurrentCallChanged:
+    """The user turned to this call, among several that were made or answered: it is the current one now."""
+
+    at: float
+    call_id: str
+
+
+@frozen(kw_only=True)
 class HoldChanged:
     """Our own hold was confirmed (`held`) or taken back by a 2xx to our re-INVITE."""
 
@@ -400,6 +409,7 @@ CallEvent = (
     | CallAnswered
     | CallEnded
     | CallReleased
+    | CurrentCallChanged
     | HoldChanged
     | HoldFailed
     | RemoteHoldChanged

@@ -1,1 +1,1 @@
-"""The documented hooks, as observable state: `use_jambonz_client` and `use_call`."""
+"""The documented hooks, as observable state: `use_jambonz_client` and `use_call`; and `use_calls`."""

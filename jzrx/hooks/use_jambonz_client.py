@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from attrs import frozen
 
 from jzrx.action import Action, Deferred
 from jzrx.client import JambonzClient
-from jzrx.errors import JambonzError
+from jzrx.hooks.hook import Hook
 from jzrx.options import JambonzClientOptions, resolve_options
 from jzrx.phone.line import Parts
-from jzrx.store import StateCell, StateObservable, StateView, constant
+from jzrx.store import StateCell, StateObservable, constant
 from jzrx.types import ClientState
 
 __all__ = ["UseJambonzClient", "UseJambonzClientSnapshot", "use_jambonz_client"]
@@ -28,21 +28,19 @@ class UseJambonzClientSnapshot:
     error: str | None = None
 
 
-class UseJambonzClient:
+class UseJambonzClient(Hook[UseJambonzClientSnapshot]):
     """A client as observable state; mirrors what the documented `useJambonzClient` returns.
 
     `client` is None before `connect()`, after `disconnect()` and after a failure; each `connect()` makes a new one.
-    `state` and `error` outlive it: `error` is the last one's message, until the next `connect()`. As a context manager
-    it is disposed at the end; entering does not connect.
+    `state` and `error` outlive it: `error` is the last one's message, until the next `connect()`. Its
+    `dispose()` disconnects, too. As a context manager it is disposed at the end; entering does not connect.
     """
 
     def __init__(self, options: JambonzClientOptions, *, parts: Parts | None = None) -> None:
         self._options = options
         self._parts = parts
         self._latest = StateCell[JambonzClient | None](None)
-        self._view = StateView(self._latest.follow(_state_of))
-        self._disposed = False
-        self.snapshot: StateObservable[UseJambonzClientSnapshot] = self._view
+        super().__init__("use_jambonz_client", self._latest.follow(_state_of))
         self.client: StateObservable[JambonzClient | None] = self._view.select(lambda now: now.client)
         self.state: StateObservable[ClientState] = self._view.select(lambda now: now.state)
         self.is_registered: StateObservable[bool] = self._view.select(lambda now: now.is_registered)
@@ -51,23 +49,17 @@ class UseJambonzClient:
 
     def connect(self, *, background: bool = False) -> Action[None]:
         """Make a client and connect it; see `JambonzClient.connect` for what it raises."""
-        if self._disposed:
-            raise JambonzError("this use_jambonz_client was disposed; make another one")
+        self._refuse_disposed()
         client = JambonzClient(self._options, parts=self._parts)
         return client.replace(self._latest.value, lambda: self._latest.set(client), background=background)
 
     def disconnect(self) -> Action[None]:
         """Disconnect the client; see `JambonzClient.disconnect`. Without one nothing happens."""
-        if self._disposed:
-            raise JambonzError("this use_jambonz_client was disposed; make another one")
+        self._refuse_disposed()
         return self._disconnect()
 
-    def dispose(self) -> None:
-        """Disconnect, and complete all observables. A second time nothing happens."""
-        if not self._disposed:
-            self._disposed = True
-            self._disconnect()
-            self._view.dispose()
+    def _leave(self) -> None:
+        self._disconnect()
 
     def __repr__(self) -> str:
         return f"<UseJambonzClient {self._options.username} at {self._options.server} {self.state.value}>"
@@ -75,17 +67,6 @@ class UseJambonzClient:
     def _disconnect(self) -> Action[None]:
         latest = self._latest.value
         return Deferred[None].resolved(None) if latest is None else latest.disconnect()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.dispose()
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

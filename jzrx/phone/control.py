@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
@@ -15,13 +15,14 @@ from jzrx.events import CallCreated, CallEnded, CallReleased, MuteChanged
 from jzrx.headers import checked_headers, is_encodable
 from jzrx.options import AnswerOptions, JambonzCallOptions
 from jzrx.phone.audio_order import call_audio
-from jzrx.phone.line import Line, Settled
+from jzrx.phone.line import Settled
 from jzrx.phone.ringback import ring_back
+from jzrx.phone.switching import Switchboard
 from jzrx.phone.tones import Sequence, ToneQueues
 from jzrx.ports import MediaConfig
 from jzrx.sip.causes import error_of
-from jzrx.store import CallSnapshot
-from jzrx.store.selectors import current_call, is_open
+from jzrx.store import CallSnapshot, ClientSnapshot
+from jzrx.store.selectors import current_call, is_answered, is_open, other_call
 from jzrx.types import CallDirection, CallEndCause, CallState, Headers
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ __all__ = ["CallControl", "check_refusal"]
 CANCELLED = CallEndCause(487, "Request Terminated", "local")
 """The end of a call that was hung up before anything was sent."""
 
+Leave = Literal["hold", "end"]
+"""What becomes of the current call when another one is answered; None: it goes on."""
+
 _TONES = re.compile(r"[0-9*#A-Da-d,]+")
 
 _log = logging.getLogger("jzrx")
@@ -40,11 +44,11 @@ _log = logging.getLogger("jzrx")
 
 @frozen
 class _Undialed:
-    """A call of which the signalling knows nothing yet. `in_place_of`: the call that was current when it was made."""
+    """A call of which the signalling knows nothing yet. `takes_over`: it comes in the place of the current call."""
 
     command: commands.Dial
     settled: Settled
-    in_place_of: str | None
+    takes_over: bool
 
 
 class CallControl:
@@ -53,6 +57,7 @@ class CallControl:
     def __init__(self, phone: "Phone") -> None:
         self._phone = phone
         self._tones = ToneQueues(phone)
+        self._switchboard = Switchboard(phone)
         self._undialed: dict[str, _Undialed] = {}
         self._answering: set[str] = set()
 
@@ -95,9 +100,7 @@ class CallControl:
         settled = self._phone.settling(answered, "call", call_id, shown=False)
 
         def begin() -> None:
-            current = current_call(self._phone.snapshot) if hold_current else None
-            in_place_of = None if current is None else current.id
-            self._undialed[call_id] = _Undialed(command, lambda _, error: settled(call, error), in_place_of)
+            self._undialed[call_id] = _Undialed(command, lambda _, error: settled(call, error), hold_current)
             line.emit(CallCreated(at=idle.created_at, call_id=call_id, remote_identity=identity, remote_uri=target))
             try:
                 line.media.open(call_id, config)
@@ -105,10 +108,14 @@ class CallControl:
                 _log.exception("the media of call %s could not be made", call_id)
                 self._end_undialed(call_id, CallEndCause(500, f"No media: {error}", "local"))
                 return
-            if current is not None and current.state is CallState.CONNECTED:
-                self._hold_first(line, current.id, lambda: self._dial(call_id), self._refuser(call_id))
+            if hold_current:
+                self._switchboard.make_room(line, call_id, proceed, self._refuser(call_id))
             else:
-                line.loop.call_soon(self._dial, call_id)
+                proceed()
+
+        def proceed() -> bool:
+            line.loop.call_soon(self._dial, call_id)
+            return True
 
         line.run(begin)
         return call, answered.action
@@ -137,7 +144,8 @@ class CallControl:
         undialed = self._undialed.pop(call_id)
         if line is not None:
             line.emit(CallEnded(at=line.now, call_id=call_id, cause=cause))
-            back_to = undialed.in_place_of
+            recent = self._phone.snapshot.recent_call_ids
+            back_to = recent[-2] if undialed.takes_over and recent[-1:] == (call_id,) and len(recent) > 1 else None
             line.emit(CallReleased(at=line.now, call_id=call_id, cause=cause, was_answered=False, back_to=back_to))
             line.media.release(call_id)
         undialed.settled(None, error_of(cause, f"the call to {undialed.command.target} failed"))
@@ -147,8 +155,8 @@ class CallControl:
         for call_id in list(self._undialed):
             self._end_undialed(call_id, CANCELLED)
 
-    def answer(self, call: CallSnapshot, options: AnswerOptions, *, hold_current: bool) -> Action[None]:
-        """Answer a call that rings here, after the current one is on hold."""
+    def answer(self, call: CallSnapshot, options: AnswerOptions, *, leave: Leave | None = None) -> Action[None]:
+        """Answer a call that rings here, after the current one is on hold, or was ended."""
         _check_live(call, "answer")
         call_id = call.id
         if call.direction is CallDirection.OUTBOUND:
@@ -166,40 +174,59 @@ class CallControl:
             self._answering.discard(call_id)
             shown(value, error)
 
-        def proceed() -> None:
+        def proceed() -> bool:
             now = self._phone.snapshot.calls.get(call_id)
-            if now is not None and line.media.session(call_id) is None:
+            rings = now is not None and now.state is CallState.RINGING
+            if rings and line.media.session(call_id) is None:
                 try:
                     line.media.open(call_id, config)
                 except Exception as error:  # this may run in the middle of the signalling: it must go on
                     _log.exception("the media of call %s could not be made", call_id)
                     settled(None, CallError(f"answer(): no media: {error}", 500))
-                    return
+                    return False
             line.ask(command, settled)
+            return rings
 
         def begin() -> None:
-            current = current_call(self._phone.snapshot) if hold_current else None
-            if current is not None and current.state is CallState.CONNECTED:
-                self._hold_first(line, current.id, proceed, lambda error: settled(None, error))
+            if leave == "hold":
+                self._switchboard.make_room(line, call_id, proceed, lambda error: settled(None, error))
+            elif leave == "end":
+                self._switchboard.in_turn(end_current)
             else:
                 proceed()
+
+        def end_current(done: Callable[[], None]) -> None:
+            current = current_call(self._phone.snapshot)
+            if current is not None:
+                self.hang_up(current, 486)
+            proceed()
+            done()
 
         line.run(begin)
         return answered.action
 
-    def _hold_first(
-        self, line: Line, call_id: str, proceed: Callable[[], None], refuse: Callable[[JambonzError], None]
-    ) -> None:
-        """Hold a call, and go on when that is confirmed, or when the call is over."""
+    def switch_to(self, call: CallSnapshot) -> Action[None]:
+        """Make a call the one that is talked in, after the one that was is on hold."""
 
-        def held(_: Any, error: JambonzError | None) -> None:
-            call = self._phone.snapshot.calls.get(call_id)
-            if error is None or call is None or call.state is CallState.ENDED:
-                proceed()
-            else:
-                refuse(error)
+        def find(now: ClientSnapshot) -> CallSnapshot:
+            latest = now.calls.get(call.id)
+            if latest is None:
+                raise CallError("switch_to(): the call has ended")
+            _check_answered(latest, "switch_to")
+            return latest
 
-        line.ask(commands.Hold(call_id=call_id), held)
+        return self._switchboard.switch("switch_to", find)
+
+    def swap(self) -> Action[None]:
+        """Turn to the call that was current before."""
+
+        def find(now: ClientSnapshot) -> CallSnapshot:
+            other = other_call(now)
+            if other is None:
+                raise CallError("swap(): there is no other call that is answered")
+            return other
+
+        return self._switchboard.switch("swap", find)
 
     # --- ending -----------------------------------------------------------------------------------------------------
 
@@ -337,7 +364,7 @@ def _check_live(call: CallSnapshot, action: str) -> None:
 
 def _check_answered(call: CallSnapshot, action: str) -> None:
     _check_live(call, action)
-    if call.state not in (CallState.CONNECTED, CallState.HELD):
+    if not is_answered(call):
         raise CallError(f"{action}(): the call is not answered yet (its state is {call.state})")
 
 

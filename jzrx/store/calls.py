@@ -19,6 +19,7 @@ from jzrx.events import (
     CallProgressed,
     CallReceived,
     CallReleased,
+    CurrentCallChanged,
     DtmfReceived,
     DtmfSent,
     HoldChanged,
@@ -127,6 +128,8 @@ def _reduce_call(call: CallSnapshot, event: CallEvent) -> CallSnapshot:
             return call  # out of its time
         case CallCreated() | CallReceived() | CallReleased():
             return call  # decided by `reduce`
+        case CurrentCallChanged():
+            return call  # which call is current is no state of a call
         case HoldFailed() | DtmfSent() | DtmfReceived() | InfoReceived() | Transferred() | TransferFailed():
             return call
     assert_never(event)

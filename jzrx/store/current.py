@@ -1,8 +1,9 @@
 """The slice of the call in front: which call is current, and which calls ring here.
 
 `recent` holds the ids of the calls that were ever current, the current one last. A call becomes current when it is made
-or answered by us. When the current one is released, the most recently current held call comes back, else the most
-recently current other one. (A call that rings here was never current, so it never comes back that way.)
+or answered by us, or when the user turns to it again. When the current one is released, the most recently current held
+call comes back, else the most recently current other one. (A call that rings here was never current, so it never comes
+back that way.)
 
 `incoming` holds the ids of the calls that ring here, oldest first.
 """
@@ -15,6 +16,7 @@ from jzrx.events import (
     CallEvent,
     CallReceived,
     CallReleased,
+    CurrentCallChanged,
 )
 from jzrx.store.calls import Calls
 from jzrx.types import CallState
@@ -31,6 +33,8 @@ def reduce_recent(recent: Ids, event: CallEvent, calls: Calls) -> Ids:
     match event:
         case CallCreated(call_id=call_id) | AnswerStarted(call_id=call_id):
             return (*_without(recent, call_id), call_id)
+        case CurrentCallChanged(call_id=call_id):
+            return (*_without(recent, call_id), call_id) if call_id in recent else recent
         case CallAnswered(call_id=call_id):
             # An outbound call was current since it was made; one that is answered late does not come to the front.
             return recent if call_id in recent else (*recent, call_id)

@@ -8,6 +8,7 @@ from jzrx.events import (
     CallEvent,
     ConnectFailed,
     ConnectStarted,
+    CurrentCallChanged,
     Disconnected,
     Event,
     FlowClosed,
@@ -58,7 +59,7 @@ def replay(events: Iterable[Event], snapshot: ClientSnapshot = initial) -> Clien
 
 def _reduce_call(snapshot: ClientSnapshot, event: CallEvent) -> ClientSnapshot:
     changed = calls.reduce(snapshot.calls, event)
-    if changed is snapshot.calls:
+    if changed is snapshot.calls and not isinstance(event, CurrentCallChanged):
         return snapshot
     recent = current.reduce_recent(snapshot.recent_call_ids, event, changed)
     return _evolve(

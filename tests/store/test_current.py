@@ -2,7 +2,8 @@
 
 import attrs
 
-from jzrx.events import Event
+from jzrx.events import CurrentCallChanged, Event
+from jzrx.store import reduce
 from tests.store.samples import after, answered, answering, created, dialed, ended, held, received, released
 
 
@@ -60,6 +61,15 @@ def test_a_call_that_never_began_gives_its_place_back() -> None:
 def test_without_a_held_one_the_most_recent_other_comes_back() -> None:
     assert current(*up("a"), *up("b"), *up("c"), *over("c")) == "b"
     assert current(*up("a"), received("b"), *over("a")) is None
+
+
+def test_the_user_turns_to_another_call() -> None:
+    events = (*up("a"), held("a"), *up("b"), received("c"))
+    assert current(*events, CurrentCallChanged(at=20, call_id="a")) == "a"
+    assert current(*events, CurrentCallChanged(at=20, call_id="a"), *over("a")) == "b"
+    before = after(*events)
+    for unchanged in ("b", "c", "x"):  # the current one, one that only rings, and none
+        assert reduce(before, CurrentCallChanged(at=20, call_id=unchanged)) is before
 
 
 def test_a_call_that_ended_behind_the_current_one_does_not_come_back() -> None:

@@ -99,10 +99,17 @@ IDLE = allowed(after())
         ((*UP, muted("a")), {"hangup", "unmute", "hold", "send_dtmf", "transfer"}),
         ((*UP, held("a")), {"hangup", "mute", "unhold", "send_dtmf", "transfer"}),
         ((*UP, ended("a")), set[str]()),
-        ((*UP, received("b")), {"answer", "decline", "hangup", "mute", "hold", "send_dtmf", "transfer"}),
+        (
+            (*UP, received("b")),
+            {"answer", "end_and_answer", "decline", "hangup", "mute", "hold", "send_dtmf", "transfer"},
+        ),
         (
             (*UP, held("a"), created("b"), answered("b")),
-            {"hangup", "mute", "hold", "send_dtmf", "transfer", "attended_transfer"},
+            {"hangup", "mute", "hold", "send_dtmf", "transfer", "attended_transfer", "swap"},
+        ),
+        (
+            (*UP, held("a"), created("b")),
+            {"hangup", "mute"},
         ),
     ],
 )
@@ -110,3 +117,30 @@ def test_what_is_allowed_in_a_call(events: tuple[Event, ...], expected: set[str]
     assert allowed(after(*events)) - IDLE == expected
     # without a connection nothing can be asked of the other side, but a call can be ended here
     assert allowed(after(*events, LOST)) - IDLE == expected & {"decline", "hangup", "mute", "unmute"}
+
+
+def allowed_in(call_id: str, *events: Event) -> set[str]:
+    actions = selectors.can_in_call(after(*events), call_id)
+    return {name for name, is_allowed in attrs.asdict(actions).items() if is_allowed}
+
+
+TALKING = {"hangup", "mute", "send_dtmf", "transfer"}
+
+
+@pytest.mark.parametrize(
+    ("call_id", "events", "expected"),
+    [
+        ("a", (), set[str]()),
+        ("a", (*UP, ended("a")), set[str]()),
+        ("a", (received("a"),), {"answer", "decline", "hangup", "mute"}),
+        ("b", (*UP, received("b")), {"answer", "decline", "hangup", "mute"}),
+        ("a", UP, TALKING | {"hold"}),
+        ("a", (*UP, held("a")), TALKING | {"unhold", "switch_to"}),
+        ("a", (*UP, held("a"), created("b"), answered("b")), TALKING | {"unhold", "attended_transfer", "switch_to"}),
+        ("b", (*UP, held("a"), created("b"), answered("b")), TALKING | {"hold", "attended_transfer"}),
+        ("a", (*UP, held("a"), created("b")), TALKING | {"unhold"}),  # b rings out: it cannot be put on hold yet
+    ],
+)
+def test_what_is_allowed_in_one_call(call_id: str, events: tuple[Event, ...], expected: set[str]) -> None:
+    assert allowed_in(call_id, *events) == expected
+    assert allowed_in(call_id, *events, LOST) == expected & {"decline", "hangup", "mute", "unmute"}

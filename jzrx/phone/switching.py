@@ -1,0 +1,164 @@
+"""Changing over between the calls of one client: one is talked in, the others are on hold.
+
+- One change at a time: one that is asked for meanwhile begins when the one before is done, and looks at the calls then.
+- The call that is left is put on hold first, and what comes next waits until that is confirmed. If it is refused,
+  nothing else happens.
+- A change that fails after that takes the hold back: the calls are as they were.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jzrx import commands, errors
+from jzrx.action import Action, Deferred
+from jzrx.errors import CallError, JambonzError
+from jzrx.events import CurrentCallChanged
+from jzrx.phone.line import Line
+from jzrx.store import CallSnapshot, ClientSnapshot
+from jzrx.store.selectors import current_call, is_answered, is_unanswered
+from jzrx.types import CallDirection, CallState
+
+if TYPE_CHECKING:
+    from jzrx.phone.phone import Phone
+
+__all__ = ["Switchboard"]
+
+Find = Callable[[ClientSnapshot], CallSnapshot]
+"""Which call to turn to; raises CallError where there is none."""
+
+
+class Switchboard:
+    """Who is talked to among the calls of one client. All but `switch` is called on its loop."""
+
+    def __init__(self, phone: "Phone") -> None:
+        self._phone = phone
+        self._changes = deque[Callable[[Callable[[], None]], None]]()
+
+    def in_turn(self, change: Callable[[Callable[[], None]], None]) -> None:
+        """Begin `change` when no other one is under way; it calls what it is given when it is done."""
+        self._changes.append(change)
+        if len(self._changes) == 1:
+            change(self._done)
+
+    def make_room(
+        self, line: Line, call_id: str, proceed: Callable[[], bool], refuse: Callable[[JambonzError], None]
+    ) -> None:
+        """Hold the call that is talked in, and `proceed` with the call `call_id`; or `refuse` if the hold is refused.
+
+        `proceed` returns whether it could; if not, the hold is taken back.
+        """
+
+        def change(done: Callable[[], None]) -> None:
+            left = _talked_in(self._phone.snapshot, call_id)
+
+            def held(error: JambonzError | None) -> None:
+                if error is not None:
+                    refuse(error)
+                    done()
+                    return
+                self._bring_to_front(line, call_id)  # a change that was before it may have turned to another one
+                if not proceed() and left is not None and left.state is CallState.CONNECTED:
+                    line.ask(commands.Unhold(call_id=left.id), _ignore)
+                done()
+
+            self._hold(line, left, held)
+
+        self.in_turn(change)
+
+    def switch(self, name: str, find: Find) -> Action[None]:
+        """Hold the call that is talked in, and unhold the one that `find` names, now and again when its turn comes."""
+        _found(self._phone.snapshot, find)
+        line = self._phone.open_line()
+        action = Deferred[None](loop=line.loop)
+        settled = self._phone.settling(action, name)
+
+        def change(done: Callable[[], None]) -> None:
+            def finish(error: JambonzError | None = None) -> None:
+                settled(None, error)
+                done()
+
+            try:
+                wanted = _found(self._phone.snapshot, find).id
+            except CallError as error:
+                finish(error)
+                return
+            left = _talked_in(self._phone.snapshot, wanted)
+
+            def held(error: JambonzError | None) -> None:
+                if error is not None:
+                    finish(error)
+                else:
+                    self._unhold(line, wanted, left, finish)
+
+            self._hold(line, left, held)
+
+        line.run(lambda: self.in_turn(change))
+        return action.action
+
+    def _hold(self, line: Line, call: CallSnapshot | None, held: Callable[[JambonzError | None], None]) -> None:
+        """`held` hears when it is confirmed, at once if it is so already; or that it is refused. A call that is over
+        meanwhile is in nobody's way."""
+
+        def settled(_: Any, error: JambonzError | None) -> None:
+            held(error if call is not None and self._is_live(call.id) else None)
+
+        if line.is_ending:
+            held(errors.ConnectionError("disconnected before it was done"))
+        elif call is None:
+            held(None)
+        else:
+            # Also if it is on hold now: an unhold may be under way, and what needs a re-INVITE queues per call.
+            line.ask(commands.Hold(call_id=call.id), settled)
+
+    def _unhold(
+        self, line: Line, wanted: str, left: CallSnapshot | None, finish: Callable[[JambonzError | None], None]
+    ) -> None:
+        self._bring_to_front(line, wanted)
+
+        def settled(_: Any, error: JambonzError | None) -> None:
+            if error is None or left is None or left.state is not CallState.CONNECTED or not self._is_live(left.id):
+                finish(error)
+            else:
+                self._bring_to_front(line, left.id)
+                line.ask(commands.Unhold(call_id=left.id), lambda _value, _error: finish(error))
+
+        line.ask(commands.Unhold(call_id=wanted), settled)
+
+    def _bring_to_front(self, line: Line, call_id: str) -> None:
+        now = self._phone.snapshot
+        if call_id in now.recent_call_ids and now.current_call_id != call_id:
+            line.emit(CurrentCallChanged(at=line.now, call_id=call_id))
+
+    def _is_live(self, call_id: str) -> bool:
+        call = self._phone.snapshot.calls.get(call_id)
+        return call is not None and call.state is not CallState.ENDED
+
+    def _done(self) -> None:
+        self._changes.popleft()
+        if self._changes:
+            self._changes[0](self._done)
+
+
+def _found(snapshot: ClientSnapshot, find: Find) -> CallSnapshot:
+    call, current = find(snapshot), current_call(snapshot)
+    if current is not None and current.id != call.id and is_unanswered(current):
+        raise CallError(f"{current.remote_identity} has not answered yet: wait for that, or hang up that call first")
+    return call
+
+
+def _talked_in(snapshot: ClientSnapshot, besides: str) -> CallSnapshot | None:
+    """The call that has to be put on hold for the call `besides`: the most recent other one, if it is up.
+
+    One that is being answered will be up at the ACK, and its hold waits for that.
+    """
+    for call_id in reversed(snapshot.recent_call_ids):
+        if call_id != besides:
+            call = snapshot.calls[call_id]
+            is_being_answered = call.direction is CallDirection.INBOUND and call.state is CallState.CONNECTING
+            return call if is_answered(call) or is_being_answered else None
+    return None
+
+
+def _ignore(_value: Any, _error: JambonzError | None) -> None:
+    """Nobody waits for it; a failure shows in the state."""
