@@ -6,6 +6,7 @@ from jzrx.action import Action
 from jzrx.audio_manager import JambonzAudioManager
 from jzrx.call import JambonzCall
 from jzrx.client import JambonzClient, create_jambonz_client
+from jzrx.doctor import PreflightStep, preflight
 from jzrx.errors import CallError, JambonzError, RegistrationError
 from jzrx.errors import ConnectionError as ConnectionError
 from jzrx.headers import RemoteHeaders
@@ -63,6 +64,7 @@ __all__ = [
     "JambonzError",
     "MediaState",
     "Playback",
+    "PreflightStep",
     "Reconnect",
     "RegistrationError",
     "RemoteHeaders",
@@ -79,6 +81,7 @@ __all__ = [
     "VERSION",
     "background",
     "create_jambonz_client",
+    "preflight",
     "use_call",
     "use_calls",
     "use_jambonz_client",

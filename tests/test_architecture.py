@@ -32,9 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(ROOMS_BELOW_THE_FACADE, LEAVES),
     **dict.fromkeys(FACADE, LEAVES | ROOMS_BELOW_THE_FACADE | FACADE),
     "hooks": LEAVES | FACADE | {"store"},
+    "doctor": LEAVES | FACADE | {"sip", "media"},
     "testing": LEAVES | FACADE | ROOMS_BELOW_THE_FACADE | {"hooks"},
     "__main__": FACES,
-    "__init__": LEAVES | FACADE | ROOMS_BELOW_THE_FACADE | {"hooks"},
+    "__init__": LEAVES | FACADE | ROOMS_BELOW_THE_FACADE | {"hooks", "doctor"},
 }
 
 # What people see stands on the public API alone: these modules, and not what is inside them.
@@ -65,7 +66,7 @@ STORE_EDGE = {"jzrx.store.store", "jzrx.store.observable", "jzrx.store.hot"}  # 
 
 # Libraries that one place wraps for all the others. transport.py alone touches the private parts of aiortc and aioice.
 ONLY_IN = {
-    "aioice": ("jzrx.media.transport", "jzrx.media.candidates"),
+    "aioice": ("jzrx.media.transport", "jzrx.media.candidates", "jzrx.media.probe"),
     "aiortc": ("jzrx.media",),
     "websockets": ("jzrx.sip.transport", "jzrx.testing"),
 }

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -35,6 +36,7 @@ def make_parser() -> Parser:
     _add_demo(commands)
     _add_sbc(commands)
     _add_call(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -123,6 +125,44 @@ def _call(arguments: argparse.Namespace, screen: Screen) -> int:
         as_json=arguments.json,
     )
     return run(screen, account_of(arguments), order)
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="what works between here and an SBC, step by step",
+        description="Tries what a call needs, one after the other: the name of the server, TCP, TLS, WebSocket, SIP, "
+        "the registration, STUN and TURN servers, and with --call a call whose audio is to come back. Says of each "
+        "how long it took, and what to do where it failed. The exit status is that of the first failure.",
+        allow_abbrev=False,
+    )
+    add_account(doctor)
+    doctor.add_argument("--call", metavar="TARGET", help="call this, which is to echo what it hears")
+    doctor.add_argument("--stun", metavar="URI", action="append", default=[], help="ask this server, as in stun:HOST")
+    doctor.add_argument(
+        "--turn",
+        metavar="URI",
+        action="append",
+        default=[],
+        help="ask this server, as in turn:HOST?transport=udp; its credentials come from the environment variables "
+        "JZRX_TURN_USERNAME and JZRX_TURN_PASSWORD",
+    )
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace, screen: Screen) -> int:
+    from jzrx.cli.doctor import run
+
+    account = account_of(arguments)
+    servers = [{"urls": arguments.stun}] if arguments.stun else []
+    if arguments.turn:
+        username, credential = (os.environ.get(f"JZRX_TURN_{name}") for name in ("USERNAME", "PASSWORD"))
+        if not username or not credential:
+            raise CommandError("--turn needs JZRX_TURN_USERNAME and JZRX_TURN_PASSWORD in the environment", Exit.USAGE)
+        servers.append({"urls": arguments.turn, "username": username, "credential": credential})
+    if servers:
+        account["pc_config"] = {"iceServers": servers}
+    return run(screen, account, arguments.call)
 
 
 class _AddStep(argparse.Action):

@@ -132,7 +132,7 @@ class _Link:
         """One attempt, over all addresses of the host: the first that takes the connection decides."""
         parts = urlsplit(self._url)
         host = parts.hostname or ""
-        if not is_loopback(host) and get_proxy(parse_uri(self._url)) is not None:
+        if uses_proxy(self._url):
             return await self._connect_to(None, True)  # the proxy looks the name up
         found = await look_up(host, port_of(self._url), kind=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
@@ -172,6 +172,11 @@ class _Link:
 async def _shut(connection: ClientConnection, code: int) -> None:
     with contextlib.suppress(Exception):
         await connection.close(code)
+
+
+def uses_proxy(url: str) -> bool:
+    """Whether the environment (`https_proxy`, ...) names a proxy for this server; one on this machine has none."""
+    return not is_loopback(urlsplit(url).hostname or "") and get_proxy(parse_uri(url)) is not None
 
 
 def port_of(url: str) -> int:

@@ -7,8 +7,9 @@ cd "$(dirname "$0")/../.."
 status() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true; }
 had_kamailio=$(status kamailio)
 had_rtpengine=$(status rtpengine-daemon)
+had_coturn=$(status coturn)
 tools/apt-install kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-extra-modules \
-    rtpengine-daemon baresip-core sip-tester chromium \
+    rtpengine-daemon baresip-core sip-tester chromium coturn \
     pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins
 command -v npm >/dev/null || tools/apt-install nodejs npm
 
@@ -20,6 +21,7 @@ disable() {
 }
 disable kamailio "$had_kamailio"
 disable rtpengine-daemon "$had_rtpengine"
+disable coturn "$had_coturn"
 
 # JsSIP, which the browser runs.
 cd tests/interop
