@@ -46,11 +46,11 @@ async def preflight(
     try:
         async for step in _signalling(given, call):
             yield step
-        for step in asking:
-            yield await step
+        for asked in asking:
+            yield await asked
     finally:
-        for step in asking:
-            step.cancel()
+        for asked in asking:
+            asked.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
 
 

@@ -63,7 +63,7 @@ class _Asking(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self._transport: asyncio.DatagramTransport | None = None
         self._transaction: stun.Transaction | None = None
-        self._asking: asyncio.Future[Any] | None = None
+        self._asking: asyncio.Future[tuple[stun.Message, Any]] | None = None
         self._error: Exception | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
