@@ -323,8 +323,9 @@ class JambonzCall:
         """Call `handler` on each `event` until the result is disposed.
 
         accepted, progress, ended and failed (`CallEndCause`), stateChanged (`CallState`), hold, mute and remoteHold
-        (`bool`), dtmf (`str`), qualityStats (`CallQualityStats`); the snake_case spelling will do. Exactly one of ended
-        and failed comes, when the call has left `client.calls`. ValueError for any other name.
+        (`bool`), dtmf (`str`), qualityStats (`CallQualityStats`), warning and warningCleared (`CallWarning`); the
+        snake_case spelling will do. Exactly one of ended and failed comes, when the call has left `client.calls`.
+        ValueError for any other name.
         """
         return self.emitter.on(event, handler)
 

@@ -7,7 +7,7 @@ a live object or anything else that cannot be written to a file.
 
 from attrs import field, frozen
 
-from jzrx.types import CallEndCause, CallQualityStats, Headers, MediaState
+from jzrx.types import CallEndCause, CallQualityStats, CallWarning, Headers, MediaState
 
 __all__ = [
     "ActionFailed",
@@ -33,8 +33,6 @@ __all__ = [
     "HoldChanged",
     "HoldFailed",
     "InfoReceived",
-    "MediaResumed",
-    "MediaSilent",
     "MediaStateChanged",
     "MessageReceived",
     "MuteChanged",
@@ -47,6 +45,8 @@ __all__ = [
     "TransferFailed",
     "Transferred",
     "Unregistered",
+    "WarningCleared",
+    "WarningRaised",
 ]
 
 
@@ -324,20 +324,21 @@ class MediaStateChanged:
 
 
 @frozen(kw_only=True)
-class MediaSilent:
-    """The audio path is up and nobody holds, and yet no RTP came for `seconds`. The call goes on."""
+class WarningRaised:
+    """Something is wrong with the audio, as its loss, or that none arrives. The call goes on."""
 
     at: float
     call_id: str
-    seconds: float
+    warning: CallWarning
 
 
 @frozen(kw_only=True)
-class MediaResumed:
-    """RTP arrives again after `MediaSilent`, or is not expected any more."""
+class WarningCleared:
+    """What was wrong with the audio is over, or cannot be told while somebody holds."""
 
     at: float
     call_id: str
+    warning: CallWarning
 
 
 @frozen(kw_only=True)
@@ -415,8 +416,8 @@ CallEvent = (
     | RemoteHoldChanged
     | MuteChanged
     | MediaStateChanged
-    | MediaSilent
-    | MediaResumed
+    | WarningRaised
+    | WarningCleared
     | DtmfSent
     | DtmfReceived
     | InfoReceived

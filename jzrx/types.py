@@ -10,12 +10,14 @@ __all__ = [
     "CallEndCause",
     "CallQualityStats",
     "CallState",
+    "CallWarning",
     "ClientState",
     "Headers",
     "MediaState",
     "Originator",
     "SipInfo",
     "SipMessage",
+    "WarningName",
 ]
 
 
@@ -103,6 +105,38 @@ class CallQualityStats:
     codec: str
     timestamp: float
     mos: float | None = None
+
+
+WarningName = Literal[
+    "high-jitter",
+    "high-packet-loss",
+    "high-rtt",
+    "low-mos",
+    "low-input-level",
+    "no-audio-received",
+    "no-audio-delivered",
+]
+"""What can be wrong with a call's audio; `CallWarning` says what each means."""
+
+
+@frozen
+class CallWarning:
+    """Something is wrong with a call's audio; the payload of `warning` and `warningCleared`, ours beyond the documented
+    API. Every call is watched, once a second; none while either side holds.
+
+    `value` is what was measured when the warning was raised or cleared, `threshold` the bound that it reached:
+
+    - `high-jitter` (ms, from 30), `high-packet-loss` (fraction, from 0.03), `high-rtt` (ms, from 400) and `low-mos`
+      (down to 3.0): in 3 of 5 seconds; cleared after 5 good ones.
+    - `low-input-level` (peak in dBFS, down to -50; silence is -96): what we send was too quiet for 10 s. The sound of a
+      microphone; of other sources only where it is not plain silence, which they may well mean. Not while muted.
+    - `no-audio-received` (s, from 5): no RTP arrives.
+    - `no-audio-delivered` (s, from 5): the other side's RTCP says that nothing of what we send arrives there.
+    """
+
+    name: WarningName
+    value: float
+    threshold: float
 
 
 @frozen

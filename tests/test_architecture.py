@@ -60,6 +60,8 @@ PURE_MEDIA = {
     "swresample",
     "dtmf",
     "stats",
+    "quality",
+    "watch",
 }
 SIP_SHELL = {"engine", "transport"}
 STORE_EDGE = {"jzrx.store.store", "jzrx.store.observable", "jzrx.store.hot"}  # where the store becomes Rx

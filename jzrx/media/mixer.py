@@ -45,6 +45,11 @@ class Mixer:
         self._leaving: AudioReader | None = None  # the source before, for one more frame
         self._plays: list[Play] = []
 
+    @property
+    def is_live(self) -> bool:
+        """The source is a microphone, which is never quite silent."""
+        return getattr(self._source, "is_live", False)
+
     def set_source(self, reader: AudioReader | None) -> None:
         """Replace what is sent underneath; None is silence. The mixer closes readers."""
         if self._leaving:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from jzrx.media.frames import AudioFrame
-from jzrx.types import MediaState
+from jzrx.types import CallWarning, MediaState
 
 __all__ = ["Observer"]
 
@@ -19,8 +19,12 @@ class Observer(Protocol):
         """The other side held us, or took that back."""
         ...
 
-    def silence_changed(self, seconds: float | None) -> None:
-        """No RTP came for so many seconds, though it should; None: that is over."""
+    def warning_raised(self, warning: CallWarning) -> None:
+        """Something is wrong with the audio."""
+        ...
+
+    def warning_cleared(self, warning: CallWarning) -> None:
+        """That is over."""
         ...
 
     def frame_heard(self, frame: AudioFrame) -> None:

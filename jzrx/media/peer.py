@@ -22,6 +22,7 @@ from jzrx.media.sdp import SessionDescription, build, parse
 from jzrx.media.stream import Sink, Stream
 from jzrx.media.thread import MediaThread
 from jzrx.media.transport import IceDtls
+from jzrx.media.watch import QualityWatch
 from jzrx.ports import AudioSource, MediaError
 from jzrx.types import CallQualityStats, MediaState
 
@@ -79,6 +80,7 @@ class MediaPeer:
     def enter(self, observer: Observer) -> None:
         """Begin to live here; `observer` is told everything."""
         self._observer = observer
+        self._watch = QualityWatch(observer.warning_raised, observer.warning_cleared)
 
     def _tell(self) -> Observer:
         assert self._observer is not None
@@ -254,7 +256,6 @@ class MediaPeer:
             send_rtcp=self._send_rtcp,
             on_tone=self._tell().tone_received,
             now=self._thread.loop.time,
-            on_silence=self._tell().silence_changed,
         )
 
     # The way and the stream find each other by way of the peer, as the way may change in the call.
@@ -338,7 +339,12 @@ class MediaPeer:
     async def stats(self) -> CallQualityStats | None:
         if self._stream is None or self._media is MediaState.NEW or self._media is MediaState.CONNECTING:
             return None
-        return self._stream.stats(self._way.round_trip_time if self._way is not None else None)
+        return self._stream.stats(self._checked)
+
+    @property
+    def _checked(self) -> float | None:
+        """The round trip of ICE's checks (s)."""
+        return self._way.round_trip_time if self._way is not None else None
 
     def _with_stream(self, action: Callable[[Stream], object]) -> None:
         if self._stream is not None:
@@ -350,6 +356,7 @@ class MediaPeer:
         """The wheel's."""
         if self._stream is not None:
             self._stream.tick(due)
+            self._watch.tick(due, self._stream, self._checked)
 
     def crashed(self, error: Exception) -> None:
         """Something raised that never should; the wheel's, when `tick` did."""

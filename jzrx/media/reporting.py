@@ -5,10 +5,11 @@ import random
 import time
 from collections.abc import Callable
 
+from jzrx.media.quality import Measured
 from jzrx.media.rtcp import Goodbye, ReceiverReport, SenderReport, SourceDescription, pack_rtcp, parse_rtcp
 from jzrx.media.rtp import RtpError, RtpPacket
 from jzrx.media.sender import Sender
-from jzrx.media.stats import ReceiveStatistics, ntp_time, quality_stats, round_trip
+from jzrx.media.stats import Delivery, ReceiveStatistics, Totals, mos, ntp_time, quality_stats, round_trip
 from jzrx.types import CallQualityStats
 
 __all__ = ["Reporting"]
@@ -34,7 +35,9 @@ class Reporting:
         self._now = now
         self._offset = time.time() - now()
         self._received = ReceiveStatistics()
+        self._delivery = Delivery(sender.ssrc)
         self._round_trip: float | None = None
+        self._measured = Totals()
         self._due = FIRST_REPORT
         self._reported = 0  # packets that had been sent at the last report
 
@@ -53,6 +56,7 @@ class Reporting:
             if isinstance(packet, SenderReport):
                 self._received.on_sender_report(packet, self._now())
             if isinstance(packet, SenderReport | ReceiverReport):
+                self._delivery.on_report(packet.reports, self._sender.packets, self._now())
                 for block in packet.reports:
                     if block.ssrc == self._sender.ssrc:
                         self._round_trip = round_trip(block, self._ntp_now()) or self._round_trip
@@ -80,6 +84,20 @@ class Reporting:
             codec=self._sender.codec.name,
             timestamp=time.time(),
             playout_delay=playout_delay,
+        )
+
+    def measure(self, checked: float | None, playout_delay: float) -> Measured:
+        """The quality since this was asked last."""
+        before, self._measured = self._measured, self._received.settled
+        loss = self._measured.loss_since(before)
+        trip = self._round_trip if self._round_trip is not None else checked
+        heard = self._measured.received > before.received
+        return Measured(
+            jitter=1000 * self._received.jitter,
+            packet_loss=loss,
+            round_trip_time=None if trip is None else 1000 * trip,
+            mos=mos(trip, loss, playout_delay) if heard and trip is not None else None,
+            undelivered=self._delivery.undelivered,
         )
 
     def _report(self, *more: Goodbye) -> None:

@@ -2,6 +2,7 @@
 are."""
 
 import secrets
+from array import array
 from collections import deque
 from collections.abc import Callable
 
@@ -41,6 +42,7 @@ class Sender:
         self._sequence = secrets.randbits(15)
         self._timestamp = secrets.randbits(31)
         self._talking = False  # the last tick sent a packet
+        self._sent = b""  # the sound of the last one, until its level is taken
         self._relayed: deque[bytes] = deque(maxlen=MAX_RELAYED)
         self._passed: RtpPacket | None = None  # the last packet passed on, while we pass packets on
         self._offsets = 0, 0  # from its sequence number and timestamp to ours
@@ -54,6 +56,18 @@ class Sender:
     def timestamp(self) -> int:
         """The RTP timestamp of now."""
         return self._timestamp & 0xFFFFFFFF
+
+    def peak(self) -> float | None:
+        """The peak (0.0 to 1.0) of the last 20 ms of sound that went out since this was asked.
+
+        None: none went out, we are to be silent, or there is plain silence from what is no microphone: it means it.
+        """
+        sound, self._sent = self._sent, b""
+        if not sound or self.silent:
+            return None
+        samples = array("h", sound)[::4]  # enough to tell speech from nothing
+        peak = max(max(samples), -min(samples))
+        return peak / 32768 if peak or self.mixer.is_live else None
 
     def use(self, codec: Codec, max_bitrate: int | None) -> None:
         """Send as `codec`, with the other side's payload type and parameters, from now on."""
@@ -83,6 +97,7 @@ class Sender:
                 self._framers[rate] = Framer(rate, self._encoder.rate)
             sound = self._framers[rate].convert(sound)
         self._passed = None  # whoever passes packets on after this one numbers them anew
+        self._sent = sound
         payload = self._encoder.encode(sound)
         self._emit(self.codec, self._sequence, self.timestamp, payload, marker=not self._talking)
 

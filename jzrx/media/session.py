@@ -17,10 +17,10 @@ from jzrx.events import (
     CallEvent,
     DtmfReceived,
     DtmfSent,
-    MediaResumed,
-    MediaSilent,
     MediaStateChanged,
     RemoteHoldChanged,
+    WarningCleared,
+    WarningRaised,
 )
 from jzrx.media.crossing import Crossing, FrameQueue
 from jzrx.media.frames import AudioFrame
@@ -29,7 +29,7 @@ from jzrx.media.sources import claim
 from jzrx.media.stream import NO_TONES, Sink
 from jzrx.media.thread import MediaThread
 from jzrx.ports import AudioSink, AudioSource, AudioWriter, MediaError
-from jzrx.types import CallQualityStats, MediaState
+from jzrx.types import CallQualityStats, CallWarning, MediaState
 
 __all__ = ["MediaSession"]
 
@@ -314,16 +314,11 @@ class _Outward:
     def remote_hold_changed(self, held: bool) -> None:
         self._post(lambda: self._emit(RemoteHoldChanged(at=self._clock(), call_id=self._call_id, held=held)))
 
-    def silence_changed(self, seconds: float | None) -> None:
-        def deliver() -> None:
-            at = self._clock()
-            self._emit(
-                MediaResumed(at=at, call_id=self._call_id)
-                if seconds is None
-                else MediaSilent(at=at, call_id=self._call_id, seconds=seconds)
-            )
+    def warning_raised(self, warning: CallWarning) -> None:
+        self._post(lambda: self._emit(WarningRaised(at=self._clock(), call_id=self._call_id, warning=warning)))
 
-        self._post(deliver)
+    def warning_cleared(self, warning: CallWarning) -> None:
+        self._post(lambda: self._emit(WarningCleared(at=self._clock(), call_id=self._call_id, warning=warning)))
 
     def frame_heard(self, frame: AudioFrame) -> None:
         assert self._frames is not None

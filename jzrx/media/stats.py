@@ -10,10 +10,12 @@ from jzrx.media.rtcp import ReportBlock, SenderReport
 from jzrx.media.rtp import RtpPacket, sequence_delta
 from jzrx.types import CallQualityStats
 
-__all__ = ["ReceiveStatistics", "Totals", "mos", "ntp_time", "quality_stats", "round_trip"]
+__all__ = ["Delivery", "ReceiveStatistics", "Totals", "mos", "ntp_time", "quality_stats", "round_trip"]
 
 _NTP_EPOCH = 2_208_988_800  # 1970 in NTP's seconds since 1900
 _MAX_JUMP = 3000  # MAX_DROPOUT of appendix A.1
+_LATE = (1 << 64) - 1  # of the last 64 packets, those that are missing may yet come
+_SOON = 100  # packets that the other side may have had no time for when it reported
 
 
 class Totals(NamedTuple):
@@ -41,6 +43,7 @@ class ReceiveStatistics:
         self._before = Totals()  # of earlier sources
         self._ssrc: int | None = None
         self._base = self._highest = self._received = 0
+        self._came = _LATE  # a bit for each of the last packets, the newest lowest
         self._transit: float | None = None
         self._jitter = 0.0  # in timestamp units
         self._clock_rate = 8000
@@ -56,7 +59,11 @@ class ReceiveStatistics:
         if packet.ssrc != self._ssrc or abs(delta) > _MAX_JUMP:
             self._begin(packet)
         else:
-            self._highest = max(self._highest, self._highest + delta)
+            if delta > 0:
+                self._highest += delta
+                self._came = (self._came << delta | 1) & _LATE
+            else:
+                self._came |= 1 << -delta & _LATE
         self._received += 1
         if clock_rate is None:
             return
@@ -82,6 +89,12 @@ class ReceiveStatistics:
     def jitter(self) -> float:
         """Interarrival jitter in seconds."""
         return self._jitter / self._clock_rate
+
+    @property
+    def settled(self) -> Totals:
+        """The totals without what may only be late: of the last packets none is lost yet."""
+        totals = self.totals
+        return Totals(totals.expected, totals.received + (_LATE ^ self._came).bit_count())
 
     def on_sender_report(self, report: SenderReport, now: float) -> None:
         """Note a sender report of the other side, for its round trip."""
@@ -110,7 +123,35 @@ class ReceiveStatistics:
         self._ssrc = packet.ssrc
         self._base = self._highest = packet.sequence
         self._received = 0
+        self._came = _LATE
         self._transit = None
+
+
+class Delivery:
+    """What the other side's reports say of whether our packets arrive."""
+
+    def __init__(self, ssrc: int) -> None:
+        self.undelivered: float | None = None
+        """For how many seconds nothing new has arrived there, as of its last report; None: that cannot be told."""
+        self._ssrc = ssrc
+        self._highest: int | None = None
+        self._sent = 0  # packets, up to the last report
+        self._since = 0.0  # the last report that told of something new, or came when we sent nothing
+
+    def on_report(self, blocks: tuple[ReportBlock, ...], sent: int, now: float) -> None:
+        """A report came at `now` (s), when we had sent so many packets."""
+        ours = next((block for block in blocks if block.ssrc == self._ssrc), None)
+        if ours is None and blocks:
+            return  # a relay between us that numbers the sources anew tells nothing of ours
+        before, self._sent = self._sent, sent
+        # No block at all: "A reception report block [is] included for each of the synchronization sources from which
+        # RTP data packets have been received since the last report" (RFC 3550 section 6.4).
+        if ours is not None and ours.highest_sequence != self._highest:
+            self._highest, self._since, self.undelivered = ours.highest_sequence, now, 0.0
+        elif sent - before < _SOON or not before:
+            self._since, self.undelivered = now, None  # it may be on its way yet
+        else:
+            self.undelivered = now - self._since
 
 
 def ntp_time(unix: float) -> int:

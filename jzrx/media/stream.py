@@ -3,10 +3,14 @@
 import logging
 from collections.abc import Callable
 
+from attrs import evolve
+
 from jzrx.media.dtmf import Heard, ToneListener, ToneReceiver
 from jzrx.media.frames import AudioFrame
+from jzrx.media.measure import dbfs
 from jzrx.media.negotiation import Agreement
 from jzrx.media.playout import Playout
+from jzrx.media.quality import QUIETEST, Measured
 from jzrx.media.reporting import Reporting
 from jzrx.media.rtp import RtpError, RtpPacket, parse_rtp
 from jzrx.media.sdp import Codec
@@ -20,7 +24,6 @@ RATE = 48000  # Hz, of all that is heard
 TICK = 0.02  # s
 SILENCE = bytes(RATE // 50 * 2)
 NO_TONES = "The other side takes no tones by RTP: it holds the call, or does not speak telephone-event (RFC 4733)."
-SILENT_AFTER = 250  # ticks without RTP; in its pauses Opus sends each 400 ms, if it sends discontinuously
 
 Sink = Callable[[bytes, bool], None]
 """Gets each 20 ms that are heard (s16le mono, 48000 Hz), and whether they were concealed."""
@@ -32,8 +35,7 @@ class Stream:
     """Sends what the mixer says and plays out what arrives, in the formats and directions that were agreed.
 
     `send_rtp` and `send_rtcp` take plain packets; `now` is the loop's clock (s). `on_tone` gets each tone that arrives,
-    when it begins. `on_silence` is called when nothing arrived for so many seconds though it should, and with None when
-    that is over.
+    when it begins.
     """
 
     def __init__(
@@ -46,7 +48,6 @@ class Stream:
         send_rtcp: Callable[[bytes], None],
         on_tone: Callable[[str], None],
         now: Callable[[], float],
-        on_silence: Callable[[float | None], None],
     ) -> None:
         self.sender = Sender(ssrc, agreement.codec, agreement.max_bitrate, send_rtp)
         self._sending = agreement.codec, agreement.max_bitrate
@@ -60,9 +61,9 @@ class Stream:
         self._reporting = Reporting(self.sender, cname, send_rtcp, now)
         self._formats: dict[int, Codec] = {}
         self._receives = False
-        self._on_silence = on_silence
         self._expects = False  # RTP
         self._unheard = 0  # ticks since the last of it
+        self._measures = False  # and did so at the last look
         self._transcodes = False  # the relay wants another format
         self._heard: int | None = None  # frames since the first packet, once it came
 
@@ -80,8 +81,7 @@ class Stream:
         self._formats = {codec.payload_type: codec for codec in agreement.receivable}
         self._playout.set_codecs(_sounds(agreement))
         self._expects = agreement.direction.receives and not agreement.remotely_held
-        if not self._expects:
-            self._heard_of()
+        self._unheard = 0
         if self._receives != agreement.direction.receives:
             self._receives = agreement.direction.receives
             self._playout.reset()
@@ -103,7 +103,7 @@ class Stream:
         self._reporting.rtp_received(packet, None if is_event else (codec or self.sender.codec).clock_rate)
         if not self._receives:
             return
-        self._heard_of()
+        self._unheard = 0
         if self._heard is None:
             self._heard = 0
         self._playout.push(packet)  # an event's, too: it has a place among the others
@@ -139,17 +139,8 @@ class Stream:
         self._take(self._tones.tick(due))
         for number in range(due if self._heard is not None else 0):
             self._hear(late=number >= MAX_BURST)
-        if self._expects:
-            before, self._unheard = self._unheard, self._unheard + due
-            if before < SILENT_AFTER <= self._unheard:
-                self._on_silence(SILENT_AFTER * TICK)
+        self._unheard += due
         self._reporting.tick(due)
-
-    def _heard_of(self) -> None:
-        """The other side sent something, or has no need to."""
-        if self._unheard >= SILENT_AFTER:
-            self._on_silence(None)
-        self._unheard = 0
 
     def _hear(self, *, late: bool) -> None:
         assert self._heard is not None
@@ -183,6 +174,19 @@ class Stream:
     def stats(self, checked: float | None) -> CallQualityStats:
         """The quality since the start; `checked` is the round trip of ICE's checks (s), for peers that send no RTCP."""
         return self._reporting.stats(checked, self._playout.delay / 1000)
+
+    def measure(self, checked: float | None, input_peak: float | None) -> Measured | None:
+        """The time since this was asked last. None: somebody holds, or did for a part of it."""
+        measured = self._reporting.measure(checked, self._playout.delay / 1000)
+        before, self._measures = self._measures, self._expects
+        if not (before and self._measures):
+            return None
+        level = None if input_peak is None else max(QUIETEST, dbfs(input_peak))
+        return evolve(measured, input_level=level, unheard=self._unheard * TICK)
+
+    def input_peak(self) -> float | None:
+        """The peak of the last 20 ms that we sent (`Sender.peak`)."""
+        return self.sender.peak()
 
     # --- what is sent ---
 

@@ -36,6 +36,8 @@ from jzrx.events import (
     TransferFailed,
     Transferred,
     Unregistered,
+    WarningCleared,
+    WarningRaised,
 )
 from jzrx.store.snapshots import CallSnapshot, ClientSnapshot
 from jzrx.types import CallState, SipInfo, SipMessage
@@ -50,7 +52,7 @@ CLIENT_EVENTS = (
 
 CALL_EVENTS = (
     *("accepted", "progress", "ended", "failed", "stateChanged", "hold", "mute", "dtmf", "remoteHold"),
-    *("transferred", "transferFailed", "qualityStats", "info"),
+    *("transferred", "transferFailed", "qualityStats", "info", "warning", "warningCleared"),
 )
 """The names that `call.on` knows."""
 
@@ -122,6 +124,10 @@ def _named_of_call(event: CallEvent, before: CallSnapshot, after: CallSnapshot |
             yield Named("info", (SipInfo(content_type, body),), call_id)
         case StatsSampled(stats=stats):
             yield Named("qualityStats", (stats,), call_id)
+        case WarningRaised(warning=warning):
+            yield Named("warning", (warning,), call_id)
+        case WarningCleared(warning=warning):
+            yield Named("warningCleared", (warning,), call_id)
         case Transferred():
             yield Named("transferred", (), call_id)
         case TransferFailed(code=code, reason=reason):

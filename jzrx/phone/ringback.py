@@ -3,7 +3,6 @@
 from jzrx.media.devices.player import Player
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.store import CallSnapshot, StateObservable
-from jzrx.store.calls import SILENT
 from jzrx.types import CallState, MediaState
 
 __all__ = ["ring_back"]
@@ -21,7 +20,7 @@ def ring_back(call: StateObservable[CallSnapshot], devices: DeviceChoice) -> Non
     def update(now: CallSnapshot) -> None:
         nonlocal is_heard
         if now.media is MediaState.CONNECTED:
-            is_heard = SILENT not in now.warnings
+            is_heard = "no-audio-received" not in now.warnings
         elif now.media is MediaState.FAILED:
             is_heard = False
         rings = now.state is CallState.RINGING and not is_heard

@@ -25,8 +25,6 @@ from jzrx.events import (
     HoldChanged,
     HoldFailed,
     InfoReceived,
-    MediaResumed,
-    MediaSilent,
     MediaStateChanged,
     MuteChanged,
     RemoteHoldChanged,
@@ -34,6 +32,8 @@ from jzrx.events import (
     StatsSampled,
     TransferFailed,
     Transferred,
+    WarningCleared,
+    WarningRaised,
 )
 from jzrx.store.evolve import evolver
 from jzrx.store.frozendict import FrozenDict
@@ -47,9 +47,6 @@ Calls = FrozenDict[str, CallSnapshot]
 initial: Calls = FrozenDict()
 
 _evolve = evolver(CallSnapshot)
-
-SILENT = "no audio arrives"
-"""The warning of a call whose other side sends nothing."""
 
 
 def reduce(calls: Calls, event: CallEvent) -> Calls:
@@ -114,17 +111,17 @@ def _reduce_call(call: CallSnapshot, event: CallEvent) -> CallSnapshot:
             return _evolve(call, is_muted=muted)
         case MediaStateChanged(media=media):
             return _evolve(call, media=media)
-        case MediaSilent():
-            return _evolve(call, warnings=(*(each for each in call.warnings if each != SILENT), SILENT))
-        case MediaResumed():
-            return _evolve(call, warnings=tuple(each for each in call.warnings if each != SILENT))
+        case WarningRaised(warning=warning) if warning.name not in call.warnings:
+            return _evolve(call, warnings=(*call.warnings, warning.name))
+        case WarningCleared(warning=warning):
+            return _evolve(call, warnings=tuple(name for name in call.warnings if name != warning.name))
         case StatsSampled(stats=stats):
             return _evolve(call, quality=stats)
         case RemotePartyChanged(remote_uri=uri, remote_display_name=name):
             return _evolve(call, remote_identity=name or uri, remote_uri=uri, remote_display_name=name)
         case CallEnded(at=at, cause=cause):
             return _evolve(call, state=CallState.ENDED, ended_at=at, end_cause=cause)
-        case CallDialed() | CallProgressed() | AnswerStarted() | CallAnswered() | HoldChanged():
+        case CallDialed() | CallProgressed() | AnswerStarted() | CallAnswered() | HoldChanged() | WarningRaised():
             return call  # out of its time
         case CallCreated() | CallReceived() | CallReleased():
             return call  # decided by `reduce`

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from jzrx.store.frozendict import FrozenDict
-from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState, ClientState, MediaState
+from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState, ClientState, MediaState, WarningName
 
 __all__ = ["CallSnapshot", "ClientSnapshot"]
 
@@ -22,7 +22,7 @@ class CallSnapshot:
     target as dialled until the other side names itself. `is_held` is our own hold, confirmed by a 2xx;
     `is_remotely_held` the other side's, which does not change `state`. `media` is the audio path's own state.
     `answered_at` is None before the answer, `ended_at` and `end_cause` before the end. `quality` is the latest sample,
-    `warnings` names what is wrong with the audio now.
+    `warnings` names what is wrong with the audio now, the oldest first (`CallWarning` has the names).
     """
 
     id: str
@@ -40,7 +40,7 @@ class CallSnapshot:
     ended_at: float | None = None
     end_cause: CallEndCause | None = None
     quality: CallQualityStats | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[WarningName, ...] = ()
 
 
 def _frozen_calls(calls: Mapping[str, CallSnapshot]) -> FrozenDict[str, CallSnapshot]:

@@ -19,10 +19,18 @@ from reactivex import Observable
 from reactivex.subject import Subject
 
 from jzrx.action import Deferred
-from jzrx.events import CallEvent, DtmfReceived, DtmfSent, MediaStateChanged, RemoteHoldChanged
+from jzrx.events import (
+    CallEvent,
+    DtmfReceived,
+    DtmfSent,
+    MediaStateChanged,
+    RemoteHoldChanged,
+    WarningCleared,
+    WarningRaised,
+)
 from jzrx.media.frames import AudioFrame
 from jzrx.ports import AudioSource, MediaConfig, MediaError
-from jzrx.types import CallQualityStats, MediaState
+from jzrx.types import CallQualityStats, CallWarning, MediaState
 
 __all__ = ["FakeMedia", "FakePlayback", "FakeSession"]
 
@@ -103,6 +111,14 @@ class FakeSession:
     def fail(self, reason: str = "ICE failed") -> None:
         """The audio path fails."""
         self._change(MediaState.FAILED, reason)
+
+    def warn(self, warning: CallWarning) -> None:
+        """Something is wrong with the audio, until `clear`."""
+        self._emit(WarningRaised(at=self._clock(), call_id=self.call_id, warning=warning))
+
+    def clear(self, warning: CallWarning) -> None:
+        """It is over."""
+        self._emit(WarningCleared(at=self._clock(), call_id=self.call_id, warning=warning))
 
     # --- what the client does (`jzrx.ports.MediaSession`) -----------------------------------------------------------
 

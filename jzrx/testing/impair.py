@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from attrs import field, frozen, validators
 
@@ -65,7 +66,8 @@ class BadPath:
     ) -> None:
         self.sent = 0
         self.lost = 0
-        self._impairment = impairment
+        self.impairment = impairment
+        """May be replaced: the network gets better, or worse."""
         self._deliver = deliver
         self._now = now
         self._call_later = call_later
@@ -79,9 +81,9 @@ class BadPath:
         if self._is_lost():
             self.lost += 1
             return
-        for _ in range(1 + (self._chance.random() < self._impairment.duplicate)):
-            late = self._impairment.late_by if self._chance.random() < self._impairment.reorder else 0.0
-            delay = self._impairment.delay + self._chance.uniform(0, self._impairment.jitter) + late
+        for _ in range(1 + (self._chance.random() < self.impairment.duplicate)):
+            late = self.impairment.late_by if self._chance.random() < self.impairment.reorder else 0.0
+            delay = self.impairment.delay + self._chance.uniform(0, self.impairment.jitter) + late
             if delay:
                 self._call_later(delay, partial(self._deliver, datagram))
             else:
@@ -91,13 +93,13 @@ class BadPath:
         now = self._now()
         if self._start is None:
             self._start = now
-        loss, burst = self._impairment.loss, self._impairment.burst
+        loss, burst = self.impairment.loss, self.impairment.burst
         # The Gilbert model: a run of losses ends with probability 1/burst, and begins so often that the whole is right.
         chance = 1 - 1 / burst if self._losing else loss / burst / (1 - loss) if loss < 1 else 1.0
         if burst == 1.0:
             chance = loss
         self._losing = self._chance.random() < chance
-        return self._losing or any(begin <= now - self._start < end for begin, end in self._impairment.blackouts)
+        return self._losing or any(begin <= now - self._start < end for begin, end in self.impairment.blackouts)
 
 
 class ImpairedMedia:
@@ -106,6 +108,15 @@ class ImpairedMedia:
     def __init__(self, sent: Impairment, received: Impairment | None = None) -> None:
         self._sent = sent
         self._received = received or sent
+        self._outward = WeakSet[BadPath]()
+        self._inward = WeakSet[BadPath]()
+
+    def change(self, sent: Impairment, received: Impairment | None = None) -> None:
+        """The network is like this from now on, for the calls that there are, too."""
+        self._sent, self._received = sent, received or sent
+        for paths, impairment in ((self._outward, self._sent), (self._inward, self._received)):
+            for path in paths:
+                path.impairment = impairment
 
     def session(
         self, call_id: str, config: MediaConfig, emit: Callable[[CallEvent], None], clock: Callable[[], float]
@@ -116,12 +127,19 @@ class ImpairedMedia:
         session = MediaEngine.shared().session(call_id, config, emit, clock)
         peer, loop = session._peer, session._thread.loop
 
-        def path(impairment: Impairment, deliver: Deliver) -> Deliver:
-            return BadPath(impairment, deliver, now=loop.time, call_later=loop.call_later).send
+        def outward(deliver: Deliver) -> Deliver:
+            path = BadPath(self._sent, deliver, now=loop.time, call_later=loop.call_later)
+            self._outward.add(path)
+            return path.send
+
+        def inward(deliver: Deliver) -> Deliver:
+            path = BadPath(self._received, deliver, now=loop.time, call_later=loop.call_later)
+            self._inward.add(path)
+            return path.send
 
         # Nothing has happened in the session yet: its transport and its stream will take these for its own.
-        peer._send_rtp = path(self._sent, peer._send_rtp)  # type: ignore[method-assign, assignment]
-        peer._send_rtcp = path(self._sent, peer._send_rtcp)  # type: ignore[method-assign, assignment]
-        peer._rtp_received = path(self._received, peer._rtp_received)  # type: ignore[method-assign, assignment]
-        peer._rtcp_received = path(self._received, peer._rtcp_received)  # type: ignore[method-assign, assignment]
+        peer._send_rtp = outward(peer._send_rtp)  # type: ignore[method-assign, assignment]
+        peer._send_rtcp = outward(peer._send_rtcp)  # type: ignore[method-assign, assignment]
+        peer._rtp_received = inward(peer._rtp_received)  # type: ignore[method-assign, assignment]
+        peer._rtcp_received = inward(peer._rtcp_received)  # type: ignore[method-assign, assignment]
         return session

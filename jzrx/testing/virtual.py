@@ -26,7 +26,7 @@ from jzrx.sip.machine import AnswerWanted, OfferWanted, Settle
 from jzrx.sip.message import MessageError, Request, Response, parse_message
 from jzrx.testing.peer import Peer
 from jzrx.testing.wire import Wire
-from jzrx.types import CallEndCause, CallQualityStats
+from jzrx.types import CallEndCause, CallQualityStats, CallWarning
 
 __all__ = ["CountedIds", "Entry", "Log", "Phone", "Script", "brief", "link", "play"]
 
@@ -218,7 +218,7 @@ def _said(value: Any) -> Iterable[str]:
             continue
         if part is True:
             yield field.name
-        elif isinstance(part, CallEndCause | CallQualityStats):
+        elif isinstance(part, CallEndCause | CallQualityStats | CallWarning):
             yield from _said(part)
         else:
             yield f"{part:g}" if isinstance(part, float) else str(part)

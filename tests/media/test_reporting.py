@@ -11,6 +11,7 @@ from jzrx.media.sdp import Fingerprint
 from jzrx.media.sources import tone
 from jzrx.media.stats import mos
 from jzrx.media.stream import Stream
+from jzrx.media.watch import QualityWatch
 from jzrx.phone.quality import since
 from jzrx.testing import Impairment
 from jzrx.testing.impair import BadPath
@@ -34,11 +35,23 @@ def local(ssrc: int, codec: str) -> LocalMedia:
 
 @define
 class Side:
-    """One end: its stream, and the RTCP and the silences that it met."""
+    """One end: its stream, the RTCP that it met, and its warnings: +raised, -cleared."""
 
     stream: Stream
+    path: BadPath
     rtcp: list[tuple[RtcpPacket, ...]] = field(factory=list[tuple[RtcpPacket, ...]])
-    silences: list[float | None] = field(factory=list[float | None])
+    warnings: list[str] = field(factory=list[str])
+    watch: QualityWatch = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.watch = QualityWatch(
+            lambda warning: self.warnings.append(f"+{warning.name}"),
+            lambda warning: self.warnings.append(f"-{warning.name}"),
+        )
+
+    def tick(self) -> None:
+        self.stream.tick(1)
+        self.watch.tick(1, self.stream, None)
 
 
 class Pair:
@@ -62,7 +75,6 @@ class Pair:
                 other().stream.rtp_received(data)
 
         path = BadPath(impairment, arrive, now=self.time.time, call_later=self.time.call_later)
-        silences: list[float | None] = []
         stream = Stream(
             agreement,
             ssrc=ssrc,
@@ -70,17 +82,16 @@ class Pair:
             send_rtp=path.send,
             send_rtcp=path.send,
             on_tone=lambda tone: None,
-            on_silence=silences.append,
             now=self.time.time,
         )
         stream.agree(agreement, silent=False)
         stream.set_source(tone())
         stream.sinks.append(lambda sound, concealed: None)
-        return Side(stream, silences=silences)
+        return Side(stream, path)
 
     def _tick(self) -> None:
-        self.one.stream.tick(1)
-        self.two.stream.tick(1)
+        self.one.tick()
+        self.two.tick()
         self.time.call_later(TICK, self._tick)
 
     def run(self, seconds: float) -> None:
@@ -173,24 +184,3 @@ def test_who_sends_nothing_reports_as_a_receiver() -> None:
     pair.one.stream.sender.sends = False
     pair.run(30)
     assert isinstance(pair.two.rtcp[-1][0], ReceiverReport)
-
-
-def test_no_rtp_for_5_s_is_told_and_so_is_its_end() -> None:
-    pair = Pair(Impairment(blackouts=((3, 13), (20, 24))), Impairment())
-    pair.run(7.9)
-    assert pair.two.silences == []
-    pair.run(0.2)
-    assert pair.two.silences == [5.0]
-    pair.run(4.8)
-    assert pair.two.silences == [5.0]
-    pair.run(0.2)
-    assert pair.two.silences == [5.0, None]
-    pair.run(20)
-    assert pair.two.silences == [5.0, None]
-    assert pair.one.silences == []
-
-
-def test_what_never_came_is_silence_too() -> None:
-    pair = Pair(Impairment(loss=1.0), Impairment())
-    pair.run(5.1)
-    assert pair.two.silences == [5.0]

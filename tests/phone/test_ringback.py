@@ -4,17 +4,18 @@ import threading
 
 import pytest
 
-from jzrx.events import CallEnded, Event, MediaResumed, MediaSilent, MediaStateChanged
+from jzrx.events import CallEnded, Event, MediaStateChanged, WarningCleared, WarningRaised
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.phone.ringback import ring_back
 from jzrx.store import Store
-from jzrx.types import CallEndCause, MediaState
+from jzrx.types import CallEndCause, CallWarning, MediaState
 from tests.pulseaudio import PulseAudio, eventually
 from tests.store.samples import created, dialed, progressed
 
 pytestmark = pytest.mark.devices
 
 EARLY_MEDIA = MediaStateChanged(at=13, call_id="a", media=MediaState.CONNECTED)
+SILENT = CallWarning("no-audio-received", 5.0, 5.0)
 ENDED = CallEnded(at=13, call_id="a", cause=CallEndCause(486, "Busy Here"))
 
 
@@ -49,9 +50,9 @@ def test_it_rings_where_early_media_is_silent(pulseaudio: PulseAudio) -> None:
     for event in (dialed("a"), progressed("a", 183), EARLY_MEDIA):
         store.dispatch(event)
     eventually(lambda: pulseaudio.streams() == [])
-    store.dispatch(MediaSilent(at=18, call_id="a", seconds=5.0))
+    store.dispatch(WarningRaised(at=18, call_id="a", warning=SILENT))
     eventually(lambda: pulseaudio.streams() == ["spk1"])
-    store.dispatch(MediaResumed(at=19, call_id="a"))
+    store.dispatch(WarningCleared(at=19, call_id="a", warning=SILENT))
     eventually(lambda: pulseaudio.streams() == [])
     store.dispatch(ENDED)
     eventually(lambda: "jzrx-audio" not in [thread.name for thread in threading.enumerate()])

@@ -1,5 +1,8 @@
 """How a call follows from its events: the two paths, every fact in its field, and late events that change nothing."""
 
+import json
+
+import attrs
 import pytest
 
 from jzrx.events import (
@@ -9,16 +12,16 @@ from jzrx.events import (
     Event,
     HoldFailed,
     InfoReceived,
-    MediaResumed,
-    MediaSilent,
     MediaStateChanged,
     RemoteHoldChanged,
     RemotePartyChanged,
     TransferFailed,
     Transferred,
+    WarningCleared,
+    WarningRaised,
 )
 from jzrx.store import CallSnapshot, reduce
-from jzrx.types import CallDirection, CallState, MediaState
+from jzrx.types import CallDirection, CallState, CallWarning, MediaState
 from tests.store.samples import (
     BYE,
     STATS,
@@ -36,6 +39,7 @@ from tests.store.samples import (
     sampled,
 )
 
+SILENT = CallWarning("no-audio-received", 5.0, 5.0)
 UP: tuple[Event, ...] = (created("a"), dialed("a"), answered("a", at=13))
 
 
@@ -114,8 +118,8 @@ def test_out_of_its_time_it_changes_nothing(event: Event) -> None:
         ended("a", at=99),
         MediaStateChanged(at=14, call_id="a", media=MediaState.FAILED),
         RemoteHoldChanged(at=14, call_id="a", held=True),
-        MediaSilent(at=14, call_id="a", seconds=5.0),
-        MediaResumed(at=14, call_id="a"),
+        WarningRaised(at=14, call_id="a", warning=SILENT),
+        WarningCleared(at=14, call_id="a", warning=SILENT),
     ],
 )
 def test_ended_is_final_and_unknown_calls_stay_unknown(event: Event) -> None:
@@ -123,14 +127,15 @@ def test_ended_is_final_and_unknown_calls_stay_unknown(event: Event) -> None:
         assert reduce(snapshot, event) is snapshot
 
 
-def test_silence_only_warns_until_it_is_over() -> None:
-    silent = call_after(*UP, MediaSilent(at=20, call_id="a", seconds=5.0))
-    assert silent.warnings == ("no audio arrives",)
-    assert silent.state is CallState.CONNECTED
-    again = call_after(*UP, *(MediaSilent(at=at, call_id="a", seconds=5.0) for at in (20, 30)))
-    assert again.warnings == silent.warnings
-    over = call_after(*UP, MediaSilent(at=20, call_id="a", seconds=5.0), MediaResumed(at=21, call_id="a"))
-    assert over == call_after(*UP)
+def test_a_warning_stands_until_it_is_cleared() -> None:
+    lossy = CallWarning("high-packet-loss", 0.05, 0.03)
+    raised = [WarningRaised(at=at, call_id="a", warning=each) for at, each in ((20, SILENT), (21, lossy), (22, SILENT))]
+    warned = call_after(*UP, *raised)
+    assert warned.warnings == ("no-audio-received", "high-packet-loss")
+    assert warned.state is CallState.CONNECTED
+    over = call_after(*UP, *raised, WarningCleared(at=30, call_id="a", warning=SILENT))
+    assert over.warnings == ("high-packet-loss",)
+    json.dumps(attrs.asdict(warned))
 
 
 def test_media_that_fails_after_it_was_up_ends_no_call() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jzrx import events
 from jzrx.events import CallReleased, ConnectStarted, Event
 from jzrx.store import ClientSnapshot, reduce, replay, selectors
-from jzrx.types import CallDirection, CallEndCause, CallState, ClientState, MediaState
+from jzrx.types import CallDirection, CallEndCause, CallState, CallWarning, ClientState, MediaState
 from tests.store.samples import STATS
 
 TIMES = st.floats(0, 1000, allow_nan=False)
@@ -22,6 +22,7 @@ BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "cause": st.builds(CallEndCause, st.integers(200, 699), st.text(max_size=3)),
     "stats": st.builds(lambda loss: attrs.evolve(STATS, packet_loss=loss), st.floats(0, 1)),
     "media": st.sampled_from(MediaState),
+    "warning": st.builds(CallWarning, st.sampled_from(["high-rtt", "low-mos"]), TIMES, TIMES),
     "code": st.integers(100, 699),
     "headers": st.just(()),
     "body": st.just(""),

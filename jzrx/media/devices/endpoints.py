@@ -40,6 +40,8 @@ class Microphone:
 
 
 class _MicrophoneReader:
+    is_live = True
+
     def __init__(self, tap: InputTap, rate: int) -> None:
         from jzrx.media.resample import Framer  # late: it loads PyAV
 
