@@ -1,6 +1,7 @@
 """A client at work in virtual time: the real facade, store and signalling, a scripted peer, fake media."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from jzrx.client import JambonzClient
 from jzrx.events import Event
 from jzrx.options import JambonzClientOptions
 from jzrx.phone.line import Parts
+from jzrx.phone.named import CALL_EVENTS, CLIENT_EVENTS
 from jzrx.sip.message import Request, Response
 from jzrx.testing.fake_media import FakeMedia, FakeSession
 from jzrx.testing.peer import Peer, in_dialog, request, respond
@@ -112,17 +114,15 @@ class Bench:
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 
-def told(call: JambonzCall) -> list[Any]:
-    """Everything that the named events of a call say from now on."""
+def told(what: JambonzCall | JambonzClient) -> list[Any]:
+    """Everything that the named events of a call or a client say from now on: a name, or (name, payload)."""
     heard: list[Any] = []
-    for name in ("accepted", "progress", "transferred"):
-        call.on(name, lambda name=name: heard.append(name))
-    with_payload = (
-        *("ended", "failed", "stateChanged", "hold", "mute", "dtmf", "info", "remoteHold", "qualityStats"),
-        "transferFailed",
-    )
-    for name in with_payload:
-        call.on(name, lambda payload, name=name: heard.append((name, payload)))
+
+    def hear(name: str, *payload: Any) -> None:
+        heard.append((name, *payload) if payload else name)
+
+    for name in CALL_EVENTS if isinstance(what, JambonzCall) else CLIENT_EVENTS:
+        what.on(name, functools.partial(hear, name))
     return heard
 
 
@@ -146,8 +146,12 @@ async def answered(bench: Bench, number: int = 1, name: str = "Bob") -> JambonzC
     """An incoming call that was answered."""
     call = await inbound(bench, number, name)
     action = call.answer()
-    await bench.until(lambda: bench.peer.received and isinstance(bench.peer.received[-1], Response))
-    await bench.until(lambda: any(isinstance(m, Response) and m.status_code == 200 for m in bench.peer.received))
+
+    def accepted() -> bool:
+        responses = [m for m in bench.peer.received if isinstance(m, Response) and m.status_code == 200]
+        return bool(responses) and responses[-1].call_id == f"call{number}"
+
+    await bench.until(accepted)
     bench.acknowledge()
     await bench.finish(action)
     return call

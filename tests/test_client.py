@@ -11,7 +11,7 @@ from jzrx import ClientState, JambonzError, RegistrationError, create_jambonz_cl
 from jzrx.events import ConnectStarted
 from jzrx.options import Reconnect
 from jzrx.testing.peer import grant, request, respond
-from tests.bench import Bench
+from tests.bench import Bench, told
 
 LOGIN: dict[str, Any] = {"server": "ws://localhost:1", "username": "alice", "password": "secret"}
 
@@ -23,18 +23,8 @@ async def bench() -> AsyncIterator[Bench]:
     await bench.close()
 
 
-def told(bench: Bench) -> list[Any]:
-    """Everything that the named events of the client say from now on."""
-    heard: list[Any] = []
-    for name in ("registered", "unregistered", "connected", "disconnected"):
-        bench.client.on(name, lambda name=name: heard.append(name))
-    for name in ("registrationFailed", "incoming", "stateChanged", "message", "error"):
-        bench.client.on(name, lambda payload, name=name: heard.append((name, payload)))
-    return heard
-
-
 async def test_connect_registers_and_tells_each_step(bench: Bench) -> None:
-    heard = told(bench)
+    heard = told(bench.client)
     action = bench.client.connect()
     assert bench.client.state == "connecting"  # at once
     await bench.finish(action)
@@ -68,7 +58,7 @@ async def test_connect_twice_is_misuse(bench: Bench) -> None:
 
 
 async def test_a_refused_registration_fails_and_can_be_tried_again(bench: Bench) -> None:
-    heard = told(bench)
+    heard = told(bench.client)
     bench.peer.answers["REGISTER"] = lambda register: [
         respond(register, 403, headers=(("X-Reason", "Invalid credentials"),))
     ]
@@ -89,7 +79,7 @@ async def test_a_refused_registration_fails_and_can_be_tried_again(bench: Bench)
 
 async def test_an_unreachable_server_fails_connect(bench: Bench) -> None:
     bench.peer.wire.behaviour = "refuse"
-    heard = told(bench)
+    heard = told(bench.client)
     with pytest.raises(jzrx.ConnectionError, match="refused"):
         await bench.finish(bench.client.connect())
     assert bench.client.state == "error"
@@ -110,7 +100,7 @@ async def test_a_silent_server_fails_connect_in_time() -> None:
 
 async def test_disconnect_shows_at_once_and_for_good(bench: Bench) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     action = bench.client.disconnect()
     assert bench.client.state == "disconnected"
     await bench.pass_time(3)
@@ -169,7 +159,7 @@ async def test_a_connect_that_waits_and_is_left_again_fails(bench: Bench) -> Non
 
 async def test_an_action_that_disconnect_overtakes_fails_quietly(bench: Bench) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     bench.peer.answers["MESSAGE"] = ()
     action = bench.client.send_message("bob", "hello")
     await bench.pass_time(0.1)
@@ -216,7 +206,7 @@ async def test_connect_without_a_loop_names_the_ways_out() -> None:
 
 async def test_a_drop_is_mended_and_the_state_stays_reconnecting(bench: Bench) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     bench.peer.wire.drop()
     assert bench.client.state == "reconnecting"
     assert not bench.client.is_registered
@@ -232,7 +222,7 @@ async def test_a_drop_is_mended_and_the_state_stays_reconnecting(bench: Bench) -
 
 async def test_a_refresh_is_not_told_as_a_registration(bench: Bench) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     await bench.pass_time(700, step=1)
     assert len(bench.sent("REGISTER")) > 2
     assert heard == []
@@ -252,7 +242,7 @@ async def test_giving_up_after_a_drop_is_an_error_that_leaves_nothing() -> None:
 
 async def test_unregister_keeps_the_connection(bench: Bench) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     await bench.finish(bench.client.unregister())
     assert heard == [("stateChanged", "unregistered"), "unregistered"]
     assert bench.client.can.call
@@ -263,7 +253,7 @@ async def test_unregister_keeps_the_connection(bench: Bench) -> None:
 async def test_a_refused_register_raises_and_is_told(bench: Bench) -> None:
     await bench.connected()
     await bench.finish(bench.client.unregister())
-    heard = told(bench)
+    heard = told(bench.client)
     bench.peer.answers["REGISTER"] = 503
     with pytest.raises(RegistrationError) as caught:
         await bench.finish(bench.client.register())
@@ -275,7 +265,7 @@ async def test_a_refused_register_raises_and_is_told(bench: Bench) -> None:
 
 async def test_a_register_that_is_refused_while_registered_is_told(bench: Bench) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     bench.peer.answers["REGISTER"] = 503
     with pytest.raises(RegistrationError):
         await bench.finish(bench.client.register())
@@ -307,7 +297,7 @@ async def test_send_message_returns_the_status(bench: Bench) -> None:
 
 async def test_a_refused_message_raises_and_is_told(bench: Bench) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     bench.peer.answers["MESSAGE"] = 503
     action = bench.client.send_message("bob", "hello")
     with pytest.raises(jzrx.CallError) as caught:
@@ -441,7 +431,7 @@ async def test_an_action_in_a_handler_comes_after_the_snapshot(bench: Bench) -> 
 @pytest.mark.parametrize("times", [1, 3])
 async def test_disconnect_and_connect_in_a_handler(bench: Bench, event: str, times: int) -> None:
     await bench.connected()
-    heard = told(bench)
+    heard = told(bench.client)
     bench.invite()
     await bench.until(lambda: bench.client.call_count == 1)
     ringing = bench.client.incoming_call

@@ -106,7 +106,8 @@ class CallControl:
                 line.media.open(call_id, config)
             except Exception as error:
                 _log.exception("the media of call %s could not be made", call_id)
-                self._end_undialed(call_id, CallEndCause(500, f"No media: {error}", "local"))
+                # On the next turn, as all that follows: who made the call has handlers to attach first.
+                line.loop.call_soon(self._fail_undialed, call_id, CallEndCause(500, f"No media: {error}", "local"))
                 return
             if hold_current:
                 self._switchboard.make_room(line, call_id, proceed, self._refuser(call_id))
@@ -132,11 +133,14 @@ class CallControl:
 
     def _refuser(self, call_id: str) -> Callable[[JambonzError], None]:
         def refuse(error: JambonzError) -> None:
-            if call_id in self._undialed:  # else it was hung up meanwhile
-                code = error.code if isinstance(error, CallError) else None
-                self._end_undialed(call_id, CallEndCause(code or 500, f"the current call: {error}", "local"))
+            code = error.code if isinstance(error, CallError) else None
+            self._fail_undialed(call_id, CallEndCause(code or 500, f"the current call: {error}", "local"))
 
         return refuse
+
+    def _fail_undialed(self, call_id: str, cause: CallEndCause) -> None:
+        if call_id in self._undialed:  # else it was hung up meanwhile
+            self._end_undialed(call_id, cause)
 
     def _end_undialed(self, call_id: str, cause: CallEndCause) -> None:
         """End a call of which the signalling knows nothing yet."""
