@@ -33,13 +33,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(FACADE, LEAVES | ROOMS_BELOW_THE_FACADE | FACADE),
     "hooks": LEAVES | FACADE | {"store"},
     "doctor": LEAVES | FACADE | {"sip", "media"},
-    "testing": LEAVES | FACADE | ROOMS_BELOW_THE_FACADE | {"hooks"},
+    "recording": LEAVES | {"store"},
+    "testing": LEAVES | FACADE | ROOMS_BELOW_THE_FACADE | {"hooks", "recording"},
     "__main__": FACES,
     "__init__": LEAVES | FACADE | ROOMS_BELOW_THE_FACADE | {"hooks", "doctor"},
 }
 
 # What people see stands on the public API alone: these modules, and not what is inside them.
-PUBLIC_MODULES = {"jzrx", "jzrx.errors", "jzrx.media", "jzrx.media.measure", "jzrx.sip", "jzrx.testing"}
+PUBLIC_MODULES = {
+    "jzrx",
+    "jzrx.errors",
+    "jzrx.media",
+    "jzrx.media.measure",
+    "jzrx.recording",
+    "jzrx.sip",
+    "jzrx.testing",
+}
 
 IMPURE = {"asyncio", "websockets", "aiortc", "aioice", "time", "random", "secrets", "socket", "uuid"}
 PURE_MEDIA = {

@@ -15,18 +15,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import attrs
 from reactivex.testing import TestScheduler
 
 from jzrx.commands import Command
 from jzrx.events import Event
+from jzrx.recording.facts import fact
 from jzrx.sip.config import AgentConfig, make_contact
 from jzrx.sip.engine import Engine, MediaOutput, make_instance
 from jzrx.sip.machine import AnswerWanted, OfferWanted, Settle
 from jzrx.sip.message import MessageError, Request, Response, parse_message
 from jzrx.testing.peer import Peer
 from jzrx.testing.wire import Wire
-from jzrx.types import CallEndCause, CallQualityStats, CallWarning
 
 __all__ = ["CountedIds", "Entry", "Log", "Phone", "Script", "brief", "link", "play"]
 
@@ -173,7 +172,7 @@ def brief(log: Iterable[Entry]) -> list[tuple[float, str | None, str | None]]:
 
     An event shows its name and what it says, but times, call ids and headers; of a bool its name, if it is true.
     """
-    return [(time, _line(sent) if sent else None, _fact(event) if event else None) for time, sent, event in log]
+    return [(time, _line(sent) if sent else None, fact(event) if event else None) for time, sent, event in log]
 
 
 def _parsed(frame: str) -> Sent:
@@ -201,24 +200,3 @@ def _line(sent: Sent) -> str:
             return f"{sent.status_code} {sent.cseq.method}"
         case _:
             return sent.partition("\r\n")[0]
-
-
-_UNSAID = frozenset(("at", "call_id", "headers", "server", "until", "message"))
-
-
-def _fact(event: Event) -> str:
-    return " ".join([type(event).__name__, *_said(event)])
-
-
-def _said(value: Any) -> Iterable[str]:
-    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(value.__class__)
-    for field in fields:
-        part: Any = getattr(value, field.name)
-        if field.name in _UNSAID or part in (None, False, b"", "", ()):
-            continue
-        if part is True:
-            yield field.name
-        elif isinstance(part, CallEndCause | CallQualityStats | CallWarning):
-            yield from _said(part)
-        else:
-            yield f"{part:g}" if isinstance(part, float) else str(part)

@@ -1,0 +1,191 @@
+"""What was seen of an observable: kept, drawn, and compared with a diagram."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from reactivex import Observable
+from reactivex.abc import DisposableBase
+from reactivex.disposable import Disposable
+
+from jzrx.recording.comparison import Seen, difference
+from jzrx.recording.drawing import Row, fine_frame, lay_out, round_frame, token
+from jzrx.recording.letters import Legend, Letters
+from jzrx.recording.notation import COMPLETED, FAILED, RESERVED, micros, parse, seconds
+from jzrx.recording.picture import Strip, picture
+
+T = TypeVar("T")
+
+__all__ = ["Recording", "checked_legend"]
+
+
+class Recording(Generic[T]):
+    """What an observable said, and when. It grows until `stop()`, or the end of a `with` block.
+
+    `values` are the values, `times` when they came (seconds from the beginning of the recording); iterating gives both.
+    `is_completed` and `error` say how it ended. `marbles()` draws it as text, `svg()` as a picture, which a notebook
+    shows by itself; `expect()` compares it with a diagram. What is drawn shows no passwords and credentials.
+    """
+
+    def __init__(
+        self,
+        name: str = "the stream",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        legend: Legend | None = None,
+        frame: float | None = None,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        self._legend: Legend = dict(legend or {})
+        self._frame = frame
+        self._begin = clock()
+        self._end: float | None = None
+        self._seen: list[Seen] = []
+        self._subscription: DisposableBase = Disposable()
+
+    # --- what was seen ----------------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> list[T]:
+        """The values, in order."""
+        return [each.value for each in self._seen if each.end is None]
+
+    @property
+    def times(self) -> list[float]:
+        """When each of the values came, in seconds from the beginning."""
+        return [seconds(each.at) for each in self._seen if each.end is None]
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the observable completed."""
+        return any(each.end == COMPLETED for each in self._seen)
+
+    @property
+    def error(self) -> Exception | None:
+        """With what the observable failed, if it did."""
+        return next((each.value for each in self._seen if each.end == FAILED), None)
+
+    @property
+    def duration(self) -> float:
+        """How long it was watched, in seconds."""
+        return seconds(self._until)
+
+    def __iter__(self) -> Iterator[tuple[float, T]]:
+        return iter(list(zip(self.times, self.values, strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    # --- its life ---------------------------------------------------------------------------------------------------
+
+    def follow(self, source: Observable[T]) -> Self:
+        """Record this observable, from now on; returns the recording itself."""
+        self._subscription = source.subscribe(self._take, self._fail, self._complete)
+        return self
+
+    def stop(self) -> None:
+        """Take no more. A second time nothing happens."""
+        if self._end is None:
+            self._end = self._clock()
+        self._subscription.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _take(self, value: T) -> None:
+        self._seen.append(Seen(self._now(), value))
+
+    def _fail(self, error: Exception) -> None:
+        self._seen.append(Seen(self._now(), error, FAILED))
+
+    def _complete(self) -> None:
+        self._seen.append(Seen(self._now(), None, COMPLETED))
+
+    def _now(self) -> int:
+        return micros(self._clock() - self._begin)
+
+    @property
+    def _until(self) -> int:
+        now = micros((self._clock() if self._end is None else self._end) - self._begin)
+        return max([now, *(each.at for each in self._seen[-1:])])
+
+    # --- diagrams ---------------------------------------------------------------------------------------------------
+
+    def marbles(self, legend: Legend | None = None, /, *, frame: float | None = None, **letters: Any) -> str:
+        """The diagram, and below it what its letters stand for.
+
+        A legend, as a mapping or as keywords, gives letters to values; the others get one by themselves. What is
+        recorded in real time is drawn to the nearest earlier `frame` (seconds), by default one that suits a line;
+        virtual time is drawn exactly.
+        """
+        named = Letters({**self._legend, **checked_legend(legend, letters)})
+        drawn, until, step = self._drawn(frame)
+        tokens = {at: token([each.end or named.of(each.value) for each in those]) for at, those in drawn.items()}
+        (line,) = lay_out([Row(tokens, until, self.is_completed or self.error is not None)], step).lines
+        return "\n".join((line, *(f"  {letter} = {meaning}" for letter, meaning in named.shown())))
+
+    def svg(self, legend: Legend | None = None, /, *, frame: float | None = None, **letters: Any) -> str:
+        """The diagram as an SVG picture, readable on light and on dark; a marble's tooltip says its value and time."""
+        return picture([self.strip({**self._legend, **checked_legend(legend, letters)}, frame=frame)])
+
+    def strip(self, legend: Legend | None = None, *, frame: float | None = None) -> Strip:
+        """Its line of a picture."""
+        drawn, until, step = self._drawn(frame)
+        return Strip.of(self.name, drawn, until, step, Letters({**self._legend, **(legend or {})}))
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def _repr_html_(self) -> str:
+        return picture([self.strip()], ink="currentColor")
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.name}, {len(self)} in {self.duration:g} s: {self.marbles().splitlines()[0]}>"
+        )
+
+    def _shown(self) -> "list[Seen]":
+        return list(self._seen)
+
+    def _drawn(self, frame: float | None) -> tuple[dict[int, list[Seen]], int, int]:
+        """What stands at which moment, how long it lasts, and the frame, in microseconds."""
+        shown, until = self._shown(), self._until
+        moments: dict[int, list[Seen]] = {}
+        if frame is None and self._frame is not None:
+            step = fine_frame((each.at for each in shown), micros(self._frame))
+        else:
+            step = round_frame(until) if frame is None else max(1, micros(frame))
+        is_exact = frame is None and self._frame is not None
+        for each in shown:
+            moments.setdefault(each.at if is_exact else each.at // step * step, []).append(each)
+        return moments, until if is_exact else until // step * step, step
+
+    def expect(
+        self, diagram: str, legend: Legend | None = None, /, *, frame: float | None = None, **letters: Any
+    ) -> None:
+        """AssertionError, with both diagrams, unless exactly this was seen.
+
+        A letter stands for what the legend says (a value, a class, a function that is true of it; `#` for an error);
+        without one for the value that is drawn so: itself, T, F, _ for None, a digit, the letter of a state or event.
+        """
+        given = {**self._legend, **checked_legend(legend, letters)}
+        step = frame or self._frame or 1.0
+        told = difference(self.name, parse(diagram, frame=step), self._shown(), self._until, given, micros(step))
+        if told is not None:
+            raise AssertionError(told)
+
+
+def checked_legend(legend: Legend | None, letters: Mapping[str, Any]) -> Legend:
+    """One legend of both; ValueError for what is no letter."""
+    both = {**(legend or {}), **letters}
+    for letter in both:
+        if letter != FAILED and (len(letter) != 1 or letter in RESERVED or not letter.isprintable()):
+            raise ValueError(f"a legend says what single signs stand for, such as A; {letter!r} cannot be one")
+    return both
