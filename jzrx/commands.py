@@ -52,6 +52,7 @@ class Unregister:
 @frozen(kw_only=True)
 class Dial:
     """Call `target`, a SIP URI. `no_answer_timeout` (s): give up after that long without an answer.
+    `follow_redirects`: a 3xx sends the call where it points.
 
     `from_` replaces our own name and address, as a server does that passes a call on.
     """
@@ -60,6 +61,7 @@ class Dial:
     target: str
     headers: Headers = ()
     no_answer_timeout: float | None = None
+    follow_redirects: bool = False
     from_: str | None = None
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "CallEvent",
     "CallProgressed",
     "CallReceived",
+    "CallRedirected",
     "CallReleased",
     "ConnectFailed",
     "ConnectStarted",
@@ -217,6 +218,20 @@ class CallProgressed:
 
 
 @frozen(kw_only=True)
+class CallRedirected:
+    """An outbound call goes to `target` now, as a 3xx (`code`) or the failure of the target before it (4xx, 5xx) said.
+
+    `target` is a SIP URI. Only calls that follow redirects do so (`JambonzCallOptions.follow_redirects`).
+    """
+
+    at: float
+    call_id: str
+    target: str
+    code: int
+    reason: str
+
+
+@frozen(kw_only=True)
 class RemotePartyChanged:
     """The other side named itself, or another party took its place (RFC 3325, RFC 4916)."""
 
@@ -405,6 +420,7 @@ CallEvent = (
     | CallDialed
     | CallReceived
     | CallProgressed
+    | CallRedirected
     | RemotePartyChanged
     | AnswerStarted
     | CallAnswered

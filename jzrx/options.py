@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from jzrx import checks
 from jzrx.checks import Attribute
@@ -170,6 +170,7 @@ class JambonzClientOptions:
     `pc_config` (`{"iceServers": [...]}`) replaces Google's STUN server. `digest_algorithms` are those that may answer a
     challenge (RFC 8760). `audio` is what every call sends unless the call says otherwise; `speaker` is where calls are
     heard (`None`: the default output when the microphone is used; `False`: nowhere; `True` or a device id: there).
+    `follow_redirects`: a call that a server answers with 3xx goes where that points; else it fails with that code.
     `media` replaces the media engine, as with `jzrx.testing.FakeMedia`. `background`: `connect()` may be called without
     a running event loop and then uses a daemon thread with a loop of its own.
     """
@@ -192,6 +193,7 @@ class JambonzClientOptions:
     digest_algorithms: Sequence[str] = field(default=checks.DIGEST_ALGORITHMS, converter=checks.digest_algorithms)
     audio: Audio | None = field(default=None, validator=checks.source)
     speaker: bool | str | None = field(default=None, validator=_speaker)
+    follow_redirects: bool = field(default=False, validator=checks.flag)
     media: MediaEngine | None = field(default=None, validator=_media)
     background: bool = field(default=False, validator=checks.flag)
 
@@ -254,7 +256,8 @@ class JambonzCallOptions(AnswerOptions):
     `headers` go out on the INVITE. `no_answer_timeout` (s): give up after that long, and end as `failed` with 408.
     `preferred_codecs` are moved to the front of the offer, the others stay behind them. `record` asks the application
     to record the call (`X-Record-Call: true`). `audio` is what the call sends from the start (None: the client's),
-    `pc_config` replaces the client's. `media_constraints` is `{"audio": True | False | {"deviceId": ...}}`.
+    `pc_config` and `follow_redirects` replace the client's. `media_constraints` is `{"audio": True | False |
+    {"deviceId": ...}}`.
     """
 
     media_constraints: Mapping[str, Any] = field(factory=lambda: {"audio": True}, converter=checks.media_constraints)
@@ -262,3 +265,4 @@ class JambonzCallOptions(AnswerOptions):
         default=None, validator=checks.number(0.01, 86400, "seconds", optional=True)
     )
     record: bool = field(default=False, validator=checks.flag)
+    follow_redirects: bool | None = field(default=None, validator=validators.optional(checks.flag))

@@ -83,6 +83,9 @@ class CallControl:
             target=target,
             headers=_merged(options.headers or {}, more_headers),
             no_answer_timeout=options.no_answer_timeout,
+            follow_redirects=self._phone.options.follow_redirects
+            if options.follow_redirects is None
+            else options.follow_redirects,
         )
         config = self._config(options)
         idle = CallSnapshot(

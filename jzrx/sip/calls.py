@@ -14,6 +14,7 @@ from jzrx.sip.layer import LOST, TransactionLayer
 from jzrx.sip.machine import Ids, Output, Settle
 from jzrx.sip.message import Request, Response
 from jzrx.sip.params import Params
+from jzrx.sip.redirects import Redirects
 from jzrx.sip.session import step
 from jzrx.sip.session.callee import ring
 from jzrx.sip.session.caller import FORK_BYE
@@ -94,6 +95,7 @@ class Calls:
             remote=NameAddr(target),
             target=target,
             headers=command.headers,
+            redirects=Redirects((target,)) if command.follow_redirects else None,
         )
         self._add(session)
         self.step(session.id, Asked(command, token))

@@ -5,6 +5,7 @@ from attrs import frozen
 from jzrx.errors import CallError
 from jzrx.sip.message import Request, Response
 from jzrx.sip.params import Params, split_list
+from jzrx.sip.redirects import targets_of
 from jzrx.sip.status import reason_phrase
 from jzrx.types import CallEndCause
 
@@ -55,8 +56,10 @@ def words_of(message: Request | Response) -> str | None:
 
 
 def cause_of_response(response: Response) -> CallEndCause:
-    """The cause of a refused INVITE: the final response."""
+    """The cause of a refused INVITE: the final response. That of a 3xx says where it points, too."""
     reason = words_of(response) or response.reason or reason_phrase(response.status_code)
+    if response.status_code < 400 and (targets := targets_of(response)):
+        reason = f"{reason}: {', '.join(map(str, targets))}"
     return CallEndCause(response.status_code, reason, "remote", _reasons(response).q850_cause)
 
 

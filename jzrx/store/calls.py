@@ -18,6 +18,7 @@ from jzrx.events import (
     CallEvent,
     CallProgressed,
     CallReceived,
+    CallRedirected,
     CallReleased,
     CurrentCallChanged,
     DtmfReceived,
@@ -99,6 +100,8 @@ def _reduce_call(call: CallSnapshot, event: CallEvent) -> CallSnapshot:
             return _evolve(call, state=CallState.CONNECTING)
         case CallProgressed(code=code) if code > 100 and call.state in (CallState.IDLE, CallState.CONNECTING):
             return _evolve(call, state=CallState.RINGING) if call.direction is CallDirection.OUTBOUND else call
+        case CallRedirected() if call.state is CallState.RINGING and call.direction is CallDirection.OUTBOUND:
+            return _evolve(call, state=CallState.CONNECTING)  # whoever rang does not any more
         case AnswerStarted() if call.direction is CallDirection.INBOUND and call.state is CallState.RINGING:
             return _evolve(call, state=CallState.CONNECTING)
         case CallAnswered(at=at) if not is_answered:
@@ -121,7 +124,9 @@ def _reduce_call(call: CallSnapshot, event: CallEvent) -> CallSnapshot:
             return _evolve(call, remote_identity=name or uri, remote_uri=uri, remote_display_name=name)
         case CallEnded(at=at, cause=cause):
             return _evolve(call, state=CallState.ENDED, ended_at=at, end_cause=cause)
-        case CallDialed() | CallProgressed() | AnswerStarted() | CallAnswered() | HoldChanged() | WarningRaised():
+        case CallDialed() | CallProgressed() | CallRedirected() | AnswerStarted() | CallAnswered():
+            return call  # out of its time
+        case HoldChanged() | WarningRaised():
             return call  # out of its time
         case CallCreated() | CallReceived() | CallReleased():
             return call  # decided by `reduce`

@@ -193,6 +193,18 @@ async def test_a_refused_call_names_the_real_code(kamailio: Kamailio, code: int)
         assert alice.client.state.value == ClientState.REGISTERED
 
 
+async def test_a_redirect_is_told_or_followed(kamailio: Kamailio) -> None:
+    """302 from the server, with bob as Contact."""
+    async with alice_and_bob(kamailio) as (alice, bob):
+        with pytest.raises(CallError, match="302 Moved Temporarily: sip:bob@localhost"):
+            await alice.line.make_call("302")
+        calling = alice.line.make_call("302", follow_redirects=True)
+        await bob.line.incoming_caller.wait(lambda caller: caller is not None, timeout=5)
+        await bob.line.answer_incoming()
+        await calling
+        await hears_tone(alice.call, BOB_HZ)
+
+
 @pytest.mark.parametrize("number", ["ringing", "trying", "silent"])
 async def test_a_call_that_is_never_answered_is_cancelled(kamailio: Kamailio, number: str) -> None:
     """`hangup()` shows at once whatever the other side does: rings for ever, says 100 only, says nothing."""

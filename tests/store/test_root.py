@@ -34,6 +34,7 @@ BY_TYPE: dict[object, st.SearchStrategy[Any]] = {
     float: TIMES,
     str | None: st.sampled_from([None, "", "x"]),
     int | None: st.none(),
+    tuple[str, ...]: st.just(()),
 }
 KINDS: tuple[type, ...] = Event.__args__
 

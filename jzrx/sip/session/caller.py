@@ -4,13 +4,14 @@
 - CANCEL leaves only after a provisional response (section 9.1); a 2xx that crosses it is acknowledged and ended.
 - A proxy may fork it: each branch has a dialog and an answer of its own. Media follows the latest early answer, and
   the 200 decides: its branch's answer counts, in the 200 or before it.
+- A 3xx ends it, or, if the call follows redirects, sends the same INVITE elsewhere; a failure there to the next target.
 - Every 2xx is acknowledged, also one of another fork, which is then ended (section 13.2.2.4).
 """
 
 from attrs import evolve
 
 from jzrx.commands import HangUp
-from jzrx.events import CallAnswered, CallDialed, CallProgressed, RemotePartyChanged
+from jzrx.events import CallAnswered, CallDialed, CallProgressed, CallRedirected, RemotePartyChanged
 from jzrx.sip.bodies import SDP, sdp_of
 from jzrx.sip.causes import cause_of_response, headers_of
 from jzrx.sip.dialog import dialog_of_response, strip_parameters
@@ -61,6 +62,10 @@ def dial(session: Session, no_answer_timeout: float | None, moment: Moment) -> S
 
 def invite(session: Session, sdp: str) -> Step:
     """The offer is there: send the INVITE."""
+    return _invite(evolve(session, offer=sdp, making=None), sdp)
+
+
+def _invite(session: Session, sdp: str) -> Step:
     draft = Draft(
         method="INVITE",
         uri=session.target,
@@ -71,7 +76,7 @@ def invite(session: Session, sdp: str) -> Step:
         body=sdp.encode(),
         content_type=SDP,
     )
-    return evolve(session, phase=Phase.CALLING, making=None), [Issue(INVITE, draft)]
+    return evolve(session, phase=Phase.CALLING), [Issue(INVITE, draft)]
 
 
 def not_made(session: Session, code: int, message: str, moment: Moment) -> Step:
@@ -112,12 +117,30 @@ def answered(session: Session, response: Response, moment: Moment) -> Step:
         return _provisional(session, response, moment)
     if response.status_code < 300:
         return _accepted(session, response, moment)
-    return finish(session, cause_of_response(response), moment, headers_of(response))
+    return _failed(session, response, cause_of_response(response), moment)
 
 
 def unanswered(session: Session, code: int, reason: str, moment: Moment) -> Step:
     """Nobody answered the INVITE in 64*T1, or the flow is gone."""
-    return finish(session, CallEndCause(code, reason, "system"), moment)
+    cause = CallEndCause(code, reason, "system")
+    return _failed(session, None, cause, moment) if code == 408 else finish(session, cause, moment)
+
+
+def _failed(session: Session, response: Response | None, cause: CallEndCause, moment: Moment) -> Step:
+    """This target failed: on to the next one of a call that follows redirects; else the call has failed."""
+    offer = session.offer
+    if session.redirects is not None and offer is not None and not session.ended:
+        redirects, target = session.redirects.after(response)
+        if target is not None:
+            # "It is RECOMMENDED that the UAC reuse the same To, From, and Call-ID used in the original redirected
+            # request" (section 8.1.3.4).
+            event = CallRedirected(
+                at=moment.at, call_id=session.id, target=str(target), code=cause.code, reason=cause.reason
+            )
+            session = evolve(session, target=target, redirects=redirects, branches=(), path_failure=None)
+            session, outputs = _invite(session, offer)
+            return session, [Notify(event), *outputs]
+    return finish(session, cause, moment, () if response is None else headers_of(response))
 
 
 def _provisional(session: Session, response: Response, moment: Moment) -> Step:

@@ -33,6 +33,7 @@ from jzrx.sip.machine import (
     TimerKey,
 )
 from jzrx.sip.message import Request, Response
+from jzrx.sip.redirects import Redirects
 from jzrx.sip.session.parts import Making, Offered, Tones, Transferring, Unacked, Wish
 from jzrx.sip.status import reason_phrase
 from jzrx.sip.uri import Uri
@@ -80,6 +81,8 @@ class Session:
     token: int | None = None
     hangup_tokens: tuple[int, ...] = ()
     # the INVITE
+    offer: str | None = None
+    redirects: Redirects | None = None
     invite: Request | None = None
     invite_key: str | None = None
     dialog: Dialog | None = None
