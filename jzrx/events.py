@@ -2,11 +2,27 @@
 
 Every SIP and media fact is one of these; every snapshot is a reduction of them (`jzrx.store`), so a recorded list of
 events replays to the same snapshots. `at` is the time in seconds of the injected clock. Nothing here holds a password,
-a live object or anything else that cannot be written to a file.
+a live object or anything else that cannot be written to a file. Those outside calls stand in
+`connection_events.py`; all are imported from here.
 """
 
 from attrs import field, frozen
 
+from jzrx.connection_events import (
+    ActionFailed,
+    ClientEvent,
+    ConnectFailed,
+    ConnectStarted,
+    Disconnected,
+    FlowClosed,
+    FlowLost,
+    FlowOpened,
+    MessageReceived,
+    ReconnectScheduled,
+    Registered,
+    RegistrationFailed,
+    Unregistered,
+)
 from jzrx.types import CallEndCause, CallQualityStats, CallWarning, Headers, MediaState
 
 __all__ = [
@@ -49,128 +65,6 @@ __all__ = [
     "WarningCleared",
     "WarningRaised",
 ]
-
-
-# --- the connection and the registration ---------------------------------------------------------------------------
-
-
-@frozen(kw_only=True)
-class ConnectStarted:
-    """`connect()` began: one attempt to open the WebSocket to `server`."""
-
-    at: float
-    server: str
-
-
-@frozen(kw_only=True)
-class FlowOpened:
-    """The WebSocket is open (a flow, in RFC 5626's words). `will_register`: a REGISTER follows at once."""
-
-    at: float
-    will_register: bool
-
-
-@frozen(kw_only=True)
-class FlowLost:
-    """The WebSocket was open and is gone, and not because we asked. The client tries again."""
-
-    at: float
-    reason: str
-
-
-@frozen(kw_only=True)
-class FlowClosed:
-    """We closed the WebSocket because registering over it failed. It changes no state by itself."""
-
-    at: float
-    reason: str
-
-
-@frozen(kw_only=True)
-class ReconnectScheduled:
-    """The next attempt to reconnect begins in `delay` seconds; `attempt` counts from 1 since the drop."""
-
-    at: float
-    attempt: int
-    delay: float
-
-
-@frozen(kw_only=True)
-class ConnectFailed:
-    """`connect()`, or reconnecting for good, failed; nothing runs on. `message` says what failed and what to do."""
-
-    at: float
-    message: str
-
-
-@frozen(kw_only=True)
-class Registered:
-    """A REGISTER was granted for `expires` seconds, until `until`. `refreshed`: it only renewed a live binding.
-
-    `service_route` is the way to the server that requests outside a call take from now on (RFC 3608), `path` the way
-    from it to us (RFC 3327), as the server names them: few do.
-    """
-
-    at: float
-    expires: int
-    until: float
-    refreshed: bool = False
-    service_route: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-
-
-@frozen(kw_only=True)
-class RegistrationFailed:
-    """A REGISTER was refused or not answered. `final`: the client gives up and its state becomes `error`.
-
-    Not final: a refresh, or a registration after a reconnect, that is going to be retried, or one asked for by
-    `register()` (`asked`), after which the connection stays. `code` is the response's status, None when none came.
-    """
-
-    at: float
-    message: str
-    code: int | None = None
-    final: bool = True
-    will_retry: bool = False
-    asked: bool = False
-
-
-@frozen(kw_only=True)
-class Unregistered:
-    """`unregister()` was confirmed by the server."""
-
-    at: float
-
-
-@frozen(kw_only=True)
-class Disconnected:
-    """`disconnect()` was asked for. `was_open`: there was a WebSocket to close."""
-
-    at: float
-    was_open: bool
-
-
-@frozen(kw_only=True)
-class MessageReceived:
-    """A SIP MESSAGE arrived outside a call (RFC 3428). `from_` is the sender's URI without parameters."""
-
-    at: float
-    from_: str
-    body: str
-    content_type: str = "text/plain"
-    headers: Headers = ()
-
-
-@frozen(kw_only=True)
-class ActionFailed:
-    """Something that the user asked for failed. `action` is the method's name; `call_id` names the call, if any."""
-
-    at: float
-    action: str
-    message: str
-    code: int | None = None
-    reason: str | None = None
-    call_id: str | None = None
 
 
 # --- calls ---------------------------------------------------------------------------------------------------------
@@ -443,19 +337,5 @@ CallEvent = (
 )
 """What happens in one call; each has a `call_id`."""
 
-Event = (
-    ConnectStarted
-    | FlowOpened
-    | FlowLost
-    | FlowClosed
-    | ReconnectScheduled
-    | ConnectFailed
-    | Registered
-    | RegistrationFailed
-    | Unregistered
-    | Disconnected
-    | MessageReceived
-    | ActionFailed
-    | CallEvent
-)
+Event = ClientEvent | CallEvent
 """Every fact of signalling and media."""
