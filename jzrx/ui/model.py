@@ -20,6 +20,7 @@ from jzrx import (
     JambonzError,
     SipMessage,
     UseJambonzClient,
+    errors,
     use_calls,
 )
 from jzrx.events import ActionFailed, CallReleased, Event, HoldFailed, TransferFailed
@@ -149,12 +150,12 @@ class PhoneModel:
                 other = self._find(given["other"])
                 return None if other is None else self.calls.connect(call, other)
             case _:
-                raise ValueError(f"a phone cannot {action!r}")
+                raise AssertionError(f"no button does {action!r}")
 
     def _connected(self) -> JambonzClient:
         client = self.phone.client.value
         if client is None:
-            raise JambonzError("Not connected: connect first.")
+            raise errors.ConnectionError("Not connected: call connect() first.")
         return client
 
     def _find(self, call_id: str) -> JambonzCall | None:

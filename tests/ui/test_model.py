@@ -127,12 +127,9 @@ async def test_messages_come_and_go(phone: PhoneModel, bob: JambonzClient) -> No
     assert [(message.body, message.is_ours) for message in view.messages] == [("hello", True), ("HELLO", False)]
 
 
-async def test_a_button_of_a_call_that_is_over_does_nothing_and_an_unknown_one_is_told(phone: PhoneModel) -> None:
+async def test_a_button_of_a_call_that_is_over_does_nothing(phone: PhoneModel) -> None:
     phone.do("hold", "gone")
     assert phone.now.notice == ""
-    phone.do("call", target="echo")
-    phone.do("sing", phone.now.calls[0].id)
-    assert "'sing'" in phone.now.notice
 
 
 def test_every_warning_has_its_words() -> None:
