@@ -13,6 +13,7 @@ from jzrx.headers import RemoteHeaders
 from jzrx.hooks.use_call import UseCall, UseCallSnapshot, use_call
 from jzrx.hooks.use_calls import UseCalls, UseCallsSnapshot, use_calls
 from jzrx.hooks.use_jambonz_client import UseJambonzClient, UseJambonzClientSnapshot, use_jambonz_client
+from jzrx.incoming import IncomingCall, IncomingPolicy
 from jzrx.media.devices.device import AudioDevice
 from jzrx.media.frames import AudioFrame
 from jzrx.options import (
@@ -58,6 +59,8 @@ __all__ = [
     "ClientSnapshot",
     "ClientState",
     "DEFAULT_USER_AGENT",
+    "IncomingCall",
+    "IncomingPolicy",
     "JambonzAudioManager",
     "JambonzCall",
     "JambonzCallOptions",

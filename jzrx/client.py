@@ -14,6 +14,7 @@ from jzrx.checks import is_media_type
 from jzrx.commands import Register, SendMessage, Unregister
 from jzrx.errors import CallError
 from jzrx.events import Event
+from jzrx.incoming import IncomingPolicy
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.options import AnswerOptions, JambonzCallOptions, JambonzClientOptions, resolve_options
 from jzrx.phone.control import Leave, check_refusal
@@ -217,6 +218,21 @@ class JambonzClient:
         check_refusal(code)
         declined = self.incoming_call if call is None else self._own(call, "decline_incoming")
         return Deferred[None].resolved(None) if declined is None else declined.hangup(code)
+
+    @property
+    def incoming_policy(self) -> IncomingPolicy:
+        """What becomes of calls that come in: at first the option `incoming`."""
+        return self._phone.reception.policy
+
+    def set_incoming_policy(self, policy: IncomingPolicy | Mapping[str, Any] | None = None, /, **fields: Any) -> None:
+        """Change it, from now on: to `policy`, or in the given fields alone, as in
+        `set_incoming_policy(do_not_disturb=True)`. Calls that ring already are not concerned.
+
+        The snapshot shows `do_not_disturb` and `auto_answer` before this returns. TypeError for an unknown name,
+        ValueError for a bad value.
+        """
+        given = self.incoming_policy if policy is None else policy
+        self._phone.reception.change(resolve_options(IncomingPolicy, given, fields))
 
     def switch_to(self, call: JambonzCall) -> Action[None]:
         """Talk in `call`: the current one is put on hold, then `call` is unheld and becomes the current one.

@@ -8,11 +8,13 @@ __all__ = [
     "ActionFailed",
     "ConnectFailed",
     "ConnectStarted",
+    "CallRefused",
     "ClientEvent",
     "Disconnected",
     "FlowClosed",
     "FlowLost",
     "FlowOpened",
+    "IncomingPolicyChanged",
     "MessageReceived",
     "ReconnectScheduled",
     "Registered",
@@ -140,6 +142,29 @@ class ActionFailed:
     call_id: str | None = None
 
 
+@frozen(kw_only=True)
+class IncomingPolicyChanged:
+    """The user changed what becomes of calls that come in. `at` is 0.0 before the first `connect()`.
+
+    `auto_answer`: some of them, or all, are answered by themselves.
+    """
+
+    at: float
+    do_not_disturb: bool
+    auto_answer: bool
+
+
+@frozen(kw_only=True)
+class CallRefused:
+    """An INVITE was refused with `code` by policy: do not disturb, or too many calls. It never rang."""
+
+    at: float
+    remote_uri: str
+    remote_display_name: str | None = None
+    code: int
+    headers: Headers = ()
+
+
 ClientEvent = (
     ConnectStarted
     | FlowOpened
@@ -153,5 +178,7 @@ ClientEvent = (
     | Disconnected
     | MessageReceived
     | ActionFailed
+    | IncomingPolicyChanged
+    | CallRefused
 )
 """What happens outside calls."""

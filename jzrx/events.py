@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from jzrx.connection_events import (
     ActionFailed,
+    CallRefused,
     ClientEvent,
     ConnectFailed,
     ConnectStarted,
@@ -17,6 +18,7 @@ from jzrx.connection_events import (
     FlowClosed,
     FlowLost,
     FlowOpened,
+    IncomingPolicyChanged,
     MessageReceived,
     ReconnectScheduled,
     Registered,
@@ -35,6 +37,7 @@ __all__ = [
     "CallEvent",
     "CallProgressed",
     "CallReceived",
+    "CallRefused",
     "CallRedirected",
     "CallReleased",
     "ConnectFailed",
@@ -49,6 +52,7 @@ __all__ = [
     "FlowOpened",
     "HoldChanged",
     "HoldFailed",
+    "IncomingPolicyChanged",
     "InfoReceived",
     "MediaStateChanged",
     "MessageReceived",

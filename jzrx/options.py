@@ -13,6 +13,7 @@ from attrs import field, frozen, validators
 
 from jzrx import checks
 from jzrx.checks import Attribute
+from jzrx.incoming import IncomingPolicy
 from jzrx.ports import AudioSource, IceServer, MediaEngine
 
 __all__ = [
@@ -100,6 +101,14 @@ def _reconnect(value: Any) -> Reconnect:
     return value
 
 
+def _incoming(value: Any) -> IncomingPolicy:
+    if isinstance(value, Mapping):
+        return resolve_options(IncomingPolicy, cast(Mapping[str, Any], value), {})
+    if not isinstance(value, IncomingPolicy):
+        raise checks.refusal("incoming", value, "a jzrx.IncomingPolicy, such as IncomingPolicy(max_calls=1)")
+    return value
+
+
 def _server(_: Any, __: Attribute, value: str) -> None:
     try:
         url = urlsplit(value)
@@ -171,6 +180,7 @@ class JambonzClientOptions:
     challenge (RFC 8760). `audio` is what every call sends unless the call says otherwise; `speaker` is where calls are
     heard (`None`: the default output when the microphone is used; `False`: nowhere; `True` or a device id: there).
     `follow_redirects`: a call that a server answers with 3xx goes where that points; else it fails with that code.
+    `incoming` is what becomes of calls that come in, where nobody is asked (`IncomingPolicy`, or a mapping).
     `media` replaces the media engine, as with `jzrx.testing.FakeMedia`. `background`: `connect()` may be called without
     a running event loop and then uses a daemon thread with a loop of its own.
     """
@@ -195,6 +205,7 @@ class JambonzClientOptions:
     speaker: bool | str | None = field(default=None, validator=_speaker)
     follow_redirects: bool = field(default=False, validator=checks.flag)
     media: MediaEngine | None = field(default=None, validator=_media)
+    incoming: IncomingPolicy = field(factory=IncomingPolicy, converter=_incoming)
     background: bool = field(default=False, validator=checks.flag)
 
     @property

@@ -20,7 +20,18 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jzrx"
 MAX_LINES = 450
 
-PURE_LEAVES = {"errors", "options", "types", "checks", "headers", "events", "connection_events", "commands", "ports"}
+PURE_LEAVES = {
+    "errors",
+    "options",
+    "types",
+    "checks",
+    "headers",
+    "events",
+    "connection_events",
+    "commands",
+    "ports",
+    "incoming",
+}
 LEAVES = PURE_LEAVES | {"action", "awaiting", "lookup"}
 FACADE = {"audio_manager", "client", "call", "targets", "phone"}
 FACES = {"cli", "notebook", "ui"}

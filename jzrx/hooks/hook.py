@@ -92,10 +92,13 @@ class ClientHook(Hook[S]):
 
         ConnectionError when not connected.
         """
+        return self._connected().make_call(target, options, **fields)
+
+    def _connected(self) -> JambonzClient:
         client = self._alive()
         if client is None:
             raise errors.ConnectionError("Not connected: call connect() first.")
-        return client.make_call(target, options, **fields)
+        return client
 
     def _alive(self) -> JambonzClient | None:
         self._refuse_disposed()

@@ -24,6 +24,7 @@ class UseCallsSnapshot:
     `calls` are all that there are, oldest first, and `call_snapshots` their states by id, in the same order. `current`
     is the one that is talked in, or is to be; `incoming` are those that ring here, `held` those that are on hold, both
     oldest first. `can` says which actions are allowed (`JambonzCall.can`: in any one call).
+    `do_not_disturb`: calls that come in are refused.
     """
 
     calls: tuple[JambonzCall, ...] = ()
@@ -32,6 +33,7 @@ class UseCallsSnapshot:
     incoming: tuple[JambonzCall, ...] = ()
     held: tuple[JambonzCall, ...] = ()
     can: AllowedActions = field(factory=lambda: selectors.can(ClientSnapshot()))
+    do_not_disturb: bool = False
 
     @property
     def call_count(self) -> int:
@@ -67,6 +69,7 @@ class UseCalls(ClientHook[UseCallsSnapshot]):
         self.incoming: StateObservable[tuple[JambonzCall, ...]] = self._view.select(lambda now: now.incoming)
         self.held: StateObservable[tuple[JambonzCall, ...]] = self._view.select(lambda now: now.held)
         self.can: StateObservable[AllowedActions] = self._view.select(lambda now: now.can)
+        self.do_not_disturb: StateObservable[bool] = self._view.select(lambda now: now.do_not_disturb)
         self.call_count: StateObservable[int] = self._view.select(lambda now: now.call_count)
         self.incoming_count: StateObservable[int] = self._view.select(lambda now: now.incoming_count)
         self.held_count: StateObservable[int] = self._view.select(lambda now: now.held_count)
@@ -113,6 +116,14 @@ class UseCalls(ClientHook[UseCallsSnapshot]):
         self._refuse_disposed()
         return call.attended_transfer(other)
 
+    def toggle_do_not_disturb(self) -> None:
+        """Refuse all calls that come in from now on, or no more; see `JambonzClient.set_incoming_policy`.
+
+        ConnectionError without a client.
+        """
+        client = self._connected()
+        client.set_incoming_policy(do_not_disturb=not client.incoming_policy.do_not_disturb)
+
     def __repr__(self) -> str:
         now = self.snapshot.value
         counts = f"{now.call_count} calls, {now.incoming_count} incoming, {now.held_count} held"
@@ -134,6 +145,7 @@ def _derive(client: JambonzClient, now: ClientSnapshot) -> UseCallsSnapshot:
         incoming=tuple(live[call_id] for call_id in now.incoming_call_ids if call_id in live),
         held=tuple(call for call_id, call in live.items() if now.calls[call_id].state is CallState.HELD),
         can=selectors.can(now),
+        do_not_disturb=now.do_not_disturb,
     )
 
 

@@ -27,6 +27,7 @@ from jzrx.events import (
     Event,
     RegistrationFailed,
 )
+from jzrx.incoming import IncomingCall
 from jzrx.options import JambonzClientOptions
 from jzrx.phone.background import is_any_running_here, is_running_here
 from jzrx.phone.deadline import MediaDeadline
@@ -97,6 +98,7 @@ class Line:
         instance: str,
         release: Callable[[], None],
         abandoned: Callable[[], None],
+        refusal_of: Callable[[IncomingCall], int | None],
     ) -> None:
         self.loop = loop
         self.scheduler = parts.scheduler(loop)
@@ -126,6 +128,7 @@ class Line:
             ids=parts.ids,
             perform_media=self.media.perform,
             settle=self._settle,
+            refusal_of=refusal_of,
         )
         self.media.results = self._engine
         self._own = Subject[Event]()

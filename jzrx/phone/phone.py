@@ -24,6 +24,7 @@ from jzrx.options import JambonzClientOptions
 from jzrx.phone.background import is_running_here, loop_for_client
 from jzrx.phone.control import CallControl
 from jzrx.phone.emitter import Emitter
+from jzrx.phone.incoming import Reception
 from jzrx.phone.line import Line, Parts
 from jzrx.phone.named import CLIENT_EVENTS, named
 from jzrx.sip.engine import make_instance
@@ -51,7 +52,10 @@ class Phone:
     ) -> None:
         self.options = options
         self.parts = parts
-        self.store = Store()
+        policy = options.incoming
+        self.store = Store(
+            ClientSnapshot(do_not_disturb=policy.do_not_disturb, auto_answer=policy.auto_answer is not False)
+        )
         self.emitter = Emitter("the client", CLIENT_EVENTS)
         self.devices = DeviceChoice(output=options.speaker if isinstance(options.speaker, str) else None)
         self._line: Line | None = None
@@ -59,6 +63,7 @@ class Phone:
         self._make_call = make_call
         self._calls: dict[str, JambonzCall] = {}
         self.control = CallControl(self)
+        self.reception = Reception(self, options.incoming)
         self._headers: dict[str, RemoteHeaders] = {}
         self._before = self.snapshot
         self._pid = os.getpid()
@@ -108,7 +113,9 @@ class Phone:
                 action.reject(error)
 
         def start() -> None:
-            line = Line(self.options, self.parts, loop, self._instance, release, self._fall_silent)
+            line = Line(
+                self.options, self.parts, loop, self._instance, release, self._fall_silent, self.reception.refusal_of
+            )
             if self._previous is None or not self._previous.is_telling:
                 self._previous = self._line
             self._line = line
@@ -256,6 +263,8 @@ class Phone:
                 self.emitter.emit("incoming", self.call(*happened.payload))
             else:
                 self.emitter.emit(happened.name, *happened.payload)
+        if isinstance(event, CallReceived) and not self._is_silent:
+            self.reception.received(event, before)
         if isinstance(event, CallReleased):
             self._calls.pop(event.call_id, None)
             self._headers.pop(event.call_id, None)

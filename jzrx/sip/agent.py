@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 from jzrx.commands import Command, Connect, Dial, Disconnect, HangUp, Register, SendMessage, Transfer, Unregister
 from jzrx.errors import CallError
-from jzrx.events import MessageReceived
+from jzrx.events import CallRefused, MessageReceived
+from jzrx.headers import RemoteHeaders
+from jzrx.incoming import IncomingCall
 from jzrx.sip import connection as connections
 from jzrx.sip import registration as registrations
 from jzrx.sip.admission import refusal_of
@@ -51,10 +53,19 @@ _AWAY = (ConnectionPhase.WAITING, ConnectionPhase.REOPENING, ConnectionPhase.RER
 class Agent:
     """A user agent on one flow. Every input returns the outputs to perform, in order."""
 
-    def __init__(self, config: AgentConfig, *, server: str = "", ids: Ids, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        server: str = "",
+        ids: Ids,
+        now: Callable[[], float],
+        refusal_of: Callable[[IncomingCall], int | None] = lambda _: None,
+    ) -> None:
         self._config = config
         self._ids = ids
         self._now = now
+        self._refusal_of = refusal_of
         self._outputs: list[Output] = []
         self._layer = TransactionLayer(config, ids, self, self._put)
         self._calls = Calls(config, ids, now, self._layer, self._put)
@@ -316,9 +327,22 @@ class Agent:
         elif self._config.delegate:
             self._put(RequestReceived(key, request))
         elif request.method == "INVITE":
-            self._calls.ring(key, request, self._ids.token())
+            self._called(key, request)
         else:
             self._answer(key, request)
+
+    def _called(self, key: str, request: Request) -> None:
+        """An INVITE outside a dialog: it rings, unless the user's policy has it refused."""
+        party, headers = request.from_, headers_of(request)
+        uri, name = strip_parameters(party), party.display_name or None
+        call = IncomingCall(remote_uri=uri, remote_display_name=name, headers=RemoteHeaders(headers))
+        code = self._refusal_of(call)
+        if code is None:
+            self._calls.ring(key, request, self._ids.token())
+            return
+        self._layer.reply(Reply(key, code))
+        refused = CallRefused(at=self._now(), remote_uri=uri, remote_display_name=name, code=code, headers=headers)
+        self._put(Notify(refused))
 
     def _answer(self, key: str, request: Request) -> None:
         """OPTIONS or MESSAGE outside a dialog; every other method was refused."""

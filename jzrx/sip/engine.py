@@ -19,6 +19,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from jzrx.commands import Command
 from jzrx.events import Event
+from jzrx.incoming import IncomingCall
 from jzrx.sip.agent import Agent
 from jzrx.sip.config import AgentConfig
 from jzrx.sip.machine import (
@@ -124,7 +125,8 @@ class LoopScheduler(AsyncIOScheduler):
 class Engine:
     """One phone's signalling, alive. `perform_media` and `settle` are called in order with the events.
 
-    `events` is hot; it carries what the agent notifies, in order, and never ends by itself.
+    `events` is hot; it carries what the agent notifies, in order, and never ends by itself. `refusal_of` names the
+    status that refuses a call before it rings, or None.
     """
 
     def __init__(
@@ -138,13 +140,14 @@ class Engine:
         perform_media: Callable[[MediaOutput], None],
         settle: Callable[[Settle], None],
         on_request: Callable[[RequestReceived], None] | None = None,
+        refusal_of: Callable[[IncomingCall], int | None] = lambda _: None,
     ) -> None:
         self._transport = transport
         self._scheduler = scheduler
         self._perform_media = perform_media
         self._settle = settle
         self._on_request = on_request
-        self._agent = Agent(config, server=server, ids=ids, now=lambda: self.now)
+        self._agent = Agent(config, server=server, ids=ids, now=lambda: self.now, refusal_of=refusal_of)
         self._events: Subject[Event] = Subject()
         self._timers: dict[TimerKey, DisposableBase] = {}
         self._outputs: deque[Output | Callable[[], None]] = deque()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from jzrx.events import (
     ActionFailed,
     CallEvent,
+    CallRefused,
     ConnectFailed,
     ConnectStarted,
     CurrentCallChanged,
@@ -14,6 +15,7 @@ from jzrx.events import (
     FlowClosed,
     FlowLost,
     FlowOpened,
+    IncomingPolicyChanged,
     MessageReceived,
     ReconnectScheduled,
     Registered,
@@ -46,7 +48,9 @@ def reduce(snapshot: ClientSnapshot, event: Event) -> ClientSnapshot:
             | ActionFailed()
         ):
             return connection.reduce(snapshot, event)
-        case FlowClosed() | ReconnectScheduled() | MessageReceived():
+        case IncomingPolicyChanged(do_not_disturb=do_not_disturb, auto_answer=auto_answer):
+            return _evolve(snapshot, do_not_disturb=do_not_disturb, auto_answer=auto_answer)
+        case FlowClosed() | ReconnectScheduled() | MessageReceived() | CallRefused():
             return snapshot
         case _:
             return _reduce_call(snapshot, event)

@@ -54,7 +54,8 @@ class ClientSnapshot:
     `error` is the last error's message, until the next `connect()`. `registered_until` is the end of what the server
     granted, None when not registered. `calls` (read-only, oldest first) holds every call until just after its end.
     `recent_call_ids` are the calls that were ever current, the current one last: from it follows which call comes back
-    when the current one ends. `incoming_call_ids` are the calls that ring here, oldest first.
+    when the current one ends. `incoming_call_ids` are the calls that ring here, oldest first. `do_not_disturb` and
+    `auto_answer` are what `JambonzClient.incoming_policy` says: whether calls are refused, or answered by themselves.
     """
 
     state: ClientState = ClientState.DISCONNECTED
@@ -67,3 +68,5 @@ class ClientSnapshot:
     current_call_id: str | None = None
     recent_call_ids: tuple[str, ...] = ()
     incoming_call_ids: tuple[str, ...] = ()
+    do_not_disturb: bool = False
+    auto_answer: bool = False

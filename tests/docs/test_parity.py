@@ -141,9 +141,10 @@ def test_the_defaults_are_those_of_the_page(options: Any) -> None:
                 options(**{**ACCOUNT, row.here: ""})
         else:
             value = getattr(made, row.here)
-            shown = (
-                "Reconnect()" if value == jzrx.Reconnect() else repr(dict(value) if hasattr(value, "keys") else value)
-            )
+            if value in (jzrx.Reconnect(), jzrx.IncomingPolicy()):
+                shown = f"{type(value).__name__}()"
+            else:
+                shown = repr(dict(value) if hasattr(value, "keys") else value)
             assert shown == default.replace("{version}", jzrx.VERSION), row.here
 
 
