@@ -3,6 +3,7 @@
 It needs no sound card, no D-Bus and no user's session.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from jzrx.media.devices.ring import RATE
+from jzrx.media.measure import tone_level
 from jzrx.media.sources import tone
 
 MISSING = "PulseAudio is not installed; run tests/interop/install.sh as root"
@@ -139,6 +141,16 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.01)
+
+
+async def at(pulseaudio: PulseAudio, *streams: str) -> None:
+    """Return when this process has just these streams."""
+    await asyncio.to_thread(eventually, lambda: pulseaudio.streams() == sorted(streams))
+
+
+async def plays(pulseaudio: PulseAudio, speaker: str, hz: float) -> None:
+    """Return when the speaker plays a tone of `hz`."""
+    await asyncio.to_thread(eventually, lambda: tone_level(pulseaudio.listen(speaker, 0.1), RATE, hz) > 0.05)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,7 +14,7 @@ from jzrx.media import microphone, silence, tone
 from jzrx.media.devices.ring import RATE
 from jzrx.media.measure import tone_level
 from jzrx.testing import EmbeddedSbc
-from tests.pulseaudio import PulseAudio, eventually
+from tests.pulseaudio import PulseAudio, at, eventually, plays
 
 devices = pytest.mark.devices
 
@@ -29,16 +29,6 @@ async def sbc(pulseaudio: PulseAudio) -> AsyncIterator[EmbeddedSbc]:
 
 def client(sbc: EmbeddedSbc, name: str, **options: object) -> JambonzClient:
     return create_jambonz_client(server=sbc.url, username=name, password="secret", **options)
-
-
-async def at(pulseaudio: PulseAudio, *streams: str) -> None:
-    """Return when this process has just these streams."""
-    await asyncio.to_thread(eventually, lambda: pulseaudio.streams() == sorted(streams))
-
-
-async def plays(pulseaudio: PulseAudio, speaker: str, hz: float) -> None:
-    """Return when the speaker plays a tone of `hz`."""
-    await asyncio.to_thread(eventually, lambda: tone_level(pulseaudio.listen(speaker, 0.1), RATE, hz) > 0.05)
 
 
 async def hears(call: JambonzCall, hz: float) -> None:
