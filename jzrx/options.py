@@ -177,8 +177,10 @@ class JambonzClientOptions:
 
     `ssl` replaces the default context, which verifies certificates. `reconnect` is the backoff policy after a drop.
     `pc_config` (`{"iceServers": [...]}`) replaces Google's STUN server. `digest_algorithms` are those that may answer a
-    challenge (RFC 8760). `audio` is what every call sends unless the call says otherwise; `speaker` is where calls are
-    heard (`None`: the default output when the microphone is used; `False`: nowhere; `True` or a device id: there).
+    challenge (RFC 8760). `session_expires` (s, 90 or more) asks for session timers (RFC 4028), by which a call ends
+    when the other side is gone without a word; None takes them only where the other side asks. `audio` is what every
+    call sends unless the call says otherwise; `speaker` is where calls are heard (`None`: the default output when the
+    microphone is used; `False`: nowhere; `True` or a device id: there).
     `follow_redirects`: a call that a server answers with 3xx goes where that points; else it fails with that code.
     `incoming` is what becomes of calls that come in, where nobody is asked (`IncomingPolicy`, or a mapping).
     `media` replaces the media engine, as with `jzrx.testing.FakeMedia`. `background`: `connect()` may be called without
@@ -201,6 +203,9 @@ class JambonzClientOptions:
     reconnect: Reconnect = field(factory=Reconnect, converter=_reconnect)
     pc_config: Mapping[str, Any] | None = field(default=None, repr=False, converter=checks.pc_config)
     digest_algorithms: Sequence[str] = field(default=checks.DIGEST_ALGORITHMS, converter=checks.digest_algorithms)
+    session_expires: int | None = field(
+        default=None, validator=checks.number(90, 86400, "seconds", whole=True, optional=True)
+    )
     audio: Audio | None = field(default=None, validator=checks.source)
     speaker: bool | str | None = field(default=None, validator=_speaker)
     follow_redirects: bool = field(default=False, validator=checks.flag)

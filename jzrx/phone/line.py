@@ -121,6 +121,7 @@ class Line:
                 reconnect=options.reconnect,
                 digest_algorithms=options.digest_algorithms,
                 instance=instance,
+                session_expires=options.session_expires,
             ),
             server=options.server,
             transport=self._transport,

@@ -1,14 +1,16 @@
 """What we refuse before looking further (RFC 3261 section 8.2): the right status for each thing that we do not do."""
 
 from jzrx.sip.bodies import SDP, sdp_of
-from jzrx.sip.exchanges import ALLOW
+from jzrx.sip.exchanges import ALLOW, SUPPORTED
 from jzrx.sip.message import Request
+from jzrx.sip.session.refresh import MIN_SE, is_too_short
 from jzrx.sip.session.state import Reply
 from jzrx.sip.status import METHODS
 
 __all__ = ["refusal_of"]
 
 _ALLOWED = frozenset(ALLOW.split(", "))
+_SUPPORTED = frozenset(SUPPORTED.split(", "))
 
 
 def refusal_of(request: Request, key: str, *, delegate: bool, in_dialog: bool) -> Reply | None:
@@ -18,15 +20,19 @@ def refusal_of(request: Request, key: str, *, delegate: bool, in_dialog: bool) -
         # "If the UAS recognizes but does not support the method of a request, it MUST generate a 405" (8.2.1);
         # "501 [...] when a UAS does not recognize the request method" (21.5.2).
         return Reply(key, 405 if method in METHODS else 501)
-    if not in_dialog and method in ("INFO", "BYE", "NOTIFY"):
+    if not in_dialog and method in ("INFO", "BYE", "NOTIFY", "PRACK", "UPDATE"):
         return Reply(key, 481)  # they live in a dialog, for a NOTIFY the one of our REFER
     if request.uri.scheme not in ("sip", "sips", "tel"):
         return Reply(key, 416)
-    required = request.headers.get_list("Require")
-    if required and not delegate:
+    foreign = [tag for tag in request.headers.get_list("Require") if tag.lower() not in _SUPPORTED]
+    if foreign and not delegate:
         # "If a UAS does not understand an option-tag listed in a Require header field, it MUST respond [...] 420 [...]
-        # and MUST add an Unsupported header field" (8.2.2.3). We support none of them yet.
-        return Reply(key, 420, headers=(("Unsupported", ", ".join(required)),))
+        # and MUST add an Unsupported header field" (8.2.2.3).
+        return Reply(key, 420, headers=(("Unsupported", ", ".join(foreign)),))
+    if method in ("INVITE", "UPDATE") and is_too_short(request):
+        # "If the session interval is too small, the UAS MAY reject the request with a 422 (Session Interval Too Small)
+        # [...] [which] MUST contain a Min-SE header field" (RFC 4028 section 9, in substance).
+        return Reply(key, 422, headers=(("Min-SE", str(MIN_SE)),))
     if method == "INVITE" and request.body and sdp_of(request) is None and not _is_optional(request):
         return Reply(key, 415, headers=(("Accept", SDP),))
     encoding = request.headers.get("Content-Encoding")

@@ -96,6 +96,8 @@ class Calls:
             target=target,
             headers=command.headers,
             redirects=Redirects((target,)) if command.follow_redirects else None,
+            session_expires=self._config.session_expires,
+            declines_timers=self._config.delegate,
         )
         self._add(session)
         self.step(session.id, Asked(command, token))
@@ -114,6 +116,8 @@ class Calls:
             invite=request,
             invite_key=key,
             dialog=dialog,
+            session_expires=self._config.session_expires,
+            declines_timers=self._config.delegate,
         )
         self._add(session)
         self._invites[key] = call

@@ -27,6 +27,7 @@ class AgentConfig:
     """What an agent needs to know. `transport` is the word in Via: `WS`, or `WSS` over TLS.
 
     `instance`: the UUID URN under which a client registers (RFC 5626); a server's agent has none.
+    `session_expires` (s) is what calls ask for (RFC 4028); None: they only take what the other side asks for.
 
     `delegate` makes a server's agent: requests outside a dialog are put out instead of answered here.
     """
@@ -46,6 +47,7 @@ class AgentConfig:
     digest_algorithms: Sequence[str] = DEFAULT_ALGORITHMS
     keepalive: float = 25.0
     instance: str | None = None
+    session_expires: int | None = None
     delegate: bool = False
 
     @property

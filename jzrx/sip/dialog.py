@@ -17,7 +17,8 @@ __all__ = ["Dialog", "contact_target", "dialog_of_request", "dialog_of_response"
 
 @frozen
 class Dialog:
-    """A peer-to-peer relationship between two user agents. `local` and `remote` carry their tags."""
+    """A peer-to-peer relationship between two user agents. `local` and `remote` carry their tags; `allow` are the
+    methods that the other side takes, None if it did not say."""
 
     call_id: str
     local: NameAddr
@@ -25,6 +26,7 @@ class Dialog:
     remote_target: Uri
     route_set: tuple[NameAddr, ...] = ()
     remote_seq: int | None = None
+    allow: frozenset[str] | None = None
 
     @property
     def local_tag(self) -> str:
@@ -46,15 +48,25 @@ class Dialog:
         return evolve(self, remote_seq=number)
 
     def refresh(self, message: Request | Response) -> "Dialog":
-        """The dialog after a target refresh (section 12.2): its remote target is the message's Contact."""
-        target = contact_target(message)
-        return self if target is None or target == self.remote_target else evolve(self, remote_target=target)
+        """The dialog after a target refresh (section 12.2): its remote target is the message's Contact. What the other
+        side allows is what it said last (section 20.5)."""
+        target = contact_target(message) or self.remote_target
+        return evolve(self, remote_target=target, allow=methods_allowed(message) or self.allow)
+
+    def allows(self, method: str) -> bool:
+        """Whether the other side said that it takes this method."""
+        return self.allow is not None and method in self.allow
 
 
 def contact_target(message: Request | Response) -> Uri | None:
     """The URI in the message's Contact, if there is one."""
     contacts = message.contacts
     return contacts[0].uri if contacts and not contacts[0].is_wildcard else None
+
+
+def methods_allowed(message: Request | Response) -> frozenset[str] | None:
+    """The methods in the message's Allow; None without one."""
+    return frozenset(message.headers.get_list("Allow")) or None
 
 
 def dialog_of_response(response: Response, target: Uri) -> Dialog:
@@ -66,6 +78,7 @@ def dialog_of_response(response: Response, target: Uri) -> Dialog:
         remote=response.to,
         remote_target=contact_target(response) or target,
         route_set=tuple(reversed(response.record_routes)),
+        allow=methods_allowed(response),
     )
 
 
@@ -79,6 +92,7 @@ def dialog_of_request(request: Request, local_tag: str) -> Dialog:
         remote_target=contact_target(request) or request.from_.uri,
         route_set=request.record_routes,
         remote_seq=request.cseq.number,
+        allow=methods_allowed(request),
     )
 
 

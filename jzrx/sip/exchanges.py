@@ -13,10 +13,13 @@ from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import Ids
 from jzrx.sip.message import Headers, Request, Response
 
-__all__ = ["ALLOW", "Exchange", "Exchanges", "Owner", "cancel_of"]
+__all__ = ["ALLOW", "SUPPORTED", "Exchange", "Exchanges", "Owner", "cancel_of"]
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE"
 """The methods that we take (RFC 3261 section 20.5)."""
+
+SUPPORTED = "100rel, timer"
+"""The extensions that a call may use (RFC 3261 section 20.37)."""
 
 Owner = tuple[str, str, str]
 """Who hears of the responses: (kind, which one, tag)."""
@@ -64,7 +67,8 @@ class Exchanges:
         # password" (RFC 7616 section 3.3); without it, credentials made for a fresh challenge were wrong.
         if used is not None and not challenge.stale and (exchange.attempts > 1 or used.nonce == challenge.nonce):
             return None
-        self._known[exchange.draft.method == "REGISTER"] = challenge
+        if exchange.draft.to.tag is None:
+            self._known[exchange.draft.method == "REGISTER"] = challenge
         return self._exchange(exchange.draft, exchange.owner, challenge, exchange.attempts)
 
     def _exchange(self, draft: Draft, owner: Owner, challenge: Challenge | None, attempts: int) -> Exchange:
@@ -104,11 +108,15 @@ class Exchanges:
             ("Call-ID", draft.call_id),
             ("CSeq", f"{number} {draft.method}"),
         ]
-        if draft.method in ("INVITE", "NOTIFY", "REFER"):
+        if draft.method in ("INVITE", "NOTIFY", "REFER", "UPDATE"):
             pairs.append(("Contact", str(NameAddr(config.dialog_contact))))
         pairs += draft.headers
-        if draft.method in ("INVITE", "REGISTER", "OPTIONS"):
+        if draft.method in ("INVITE", "REGISTER", "OPTIONS", "UPDATE"):
             pairs.append(("Allow", ALLOW))
+        if draft.method not in ("ACK", "REGISTER"):
+            # "A UAC that supports the session timer extension [...] MUST include in each request (except ACK) a
+            # Supported header field listing the option tag 'timer'" (RFC 4028 section 7.1).
+            pairs.append(("Supported", SUPPORTED))
         if config.user_agent is not None:
             pairs.append(("User-Agent", config.user_agent))
         request = Request(draft.method, draft.uri, Headers(pairs))

@@ -11,7 +11,7 @@ from typing import Protocol
 from jzrx.sip.config import AgentConfig
 from jzrx.sip.dialog import Dialog
 from jzrx.sip.drafts import Draft, along, in_dialog
-from jzrx.sip.exchanges import ALLOW, Exchange, Exchanges, Owner, cancel_of
+from jzrx.sip.exchanges import ALLOW, SUPPORTED, Exchange, Exchanges, Owner, cancel_of
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import CancelTimer, Ids, Output, Send, SetTimer
 from jzrx.sip.message import Headers, MessageError, Request, Response, parse_message
@@ -251,9 +251,12 @@ class TransactionLayer:
         headers = Headers(reply.headers)
         if request.method == "INVITE" and 100 < reply.status < 300:
             # RFC 3261 section 12.1.1: a response that makes a dialog copies Record-Route and carries a Contact.
-            contact = Headers([("Contact", str(NameAddr(self._config.contact))), ("Allow", ALLOW)])
-            headers = request.headers.select("Record-Route") + contact + headers
-        elif request.method == "OPTIONS" or reply.status in (405, 501):
+            headers = request.headers.select("Record-Route") + self._capabilities() + headers
+        elif request.method == "UPDATE" and 200 <= reply.status < 300:
+            headers = self._capabilities() + headers
+        elif request.method == "OPTIONS":
+            headers = headers.set("Allow", ALLOW).set("Supported", SUPPORTED)
+        elif reply.status in (405, 501):
             headers = headers.set("Allow", ALLOW)
         if self._config.user_agent is not None:
             headers = headers.add("Server", self._config.user_agent)
@@ -265,8 +268,13 @@ class TransactionLayer:
         ).with_body(reply.body, reply.content_type)
         self._server_stepped(reply.key, *step_server(transaction, response))
 
+    def _capabilities(self) -> Headers:
+        """Where we are and what we can: in a response that makes a dialog, or refreshes its target."""
+        contact = str(NameAddr(self._config.contact))
+        return Headers([("Contact", contact), ("Allow", ALLOW), ("Supported", SUPPORTED)])
+
     def repeat(self, key: str) -> None:
-        """Send the last response once more: a 2xx that waits for its ACK."""
+        """Send the last response once more: a 2xx that waits for its ACK, or a provisional one for its PRACK."""
         known = self._servers.get(key)
         if known is not None and known.response is not None:
             self._out(Send(known.response))

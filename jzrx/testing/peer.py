@@ -22,8 +22,8 @@ Answer = int | Iterable[int] | Callable[[Request], Iterable[Response]]
 class Peer:
     """The far end of a phone's flow. It answers by `answers` (method: how), and says what the script says.
 
-    At first it grants every REGISTER, answers OPTIONS, BYE, INFO, MESSAGE and CANCEL with 200 (and the cancelled
-    INVITE with 487), and leaves every INVITE to the script. `received` is everything that arrived.
+    At first it grants every REGISTER, answers OPTIONS, BYE, INFO, MESSAGE, PRACK, UPDATE and CANCEL with 200 (and the
+    cancelled INVITE with 487), and leaves every INVITE to the script. `received` is everything that arrived.
     """
 
     def __init__(self, scheduler: TestScheduler, delay: float = 0.01) -> None:
@@ -33,7 +33,7 @@ class Peer:
         self.answers: dict[str, Answer] = {
             "REGISTER": lambda register: [grant(register)],
             "CANCEL": self._cancelled,
-            **dict.fromkeys(("OPTIONS", "BYE", "INFO", "MESSAGE"), 200),
+            **dict.fromkeys(("OPTIONS", "BYE", "INFO", "MESSAGE", "PRACK", "UPDATE"), 200),
         }
 
     def say(self, message: Request | Response | str | bytes) -> None:
@@ -129,7 +129,7 @@ def request(
         ("To", to),
         ("Call-ID", call_id),
         ("CSeq", f"{number} {method}"),
-        *([("Contact", CONTACT)] if method == "INVITE" else []),
+        *([("Contact", CONTACT)] if method in ("INVITE", "UPDATE") and "Contact" not in dict(headers) else []),
         *headers,
     ]
     made = Request(method, Uri.parse(uri), Headers(pairs))

@@ -29,6 +29,7 @@ PASSED_ON = {
     "sip.session.callee.not_described": "a MediaError",
     "sip.session.caller.not_made": "a MediaError",
     "sip.session.caller.unanswered": "what the transaction layer says",
+    "sip.session.refresh.unanswered": "what the transaction layer says",
     "sip.session.reoffer.answered": "the other side's words",
     "sip.session.reoffer.unanswered": "what the transaction layer says",
     "sip.session.state.own_cause": "what agent.py says",

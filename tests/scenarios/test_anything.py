@@ -32,11 +32,12 @@ from jzrx.sip.machine import AnswerWanted, MediaReleased, OfferWanted
 from jzrx.sip.message import Request
 from jzrx.testing.peer import in_dialog, request, respond
 from jzrx.testing.virtual import Phone, link, play
+from jzrx.types import Headers
 from tests.scenarios.calls import ANSWER, OFFER
 
 CALLS = ("1", "2")
-STATUSES = (100, 180, 183, 200, 202, 302, 401, 407, 408, 423, 481, 486, 487, 491, 500, 503, 603)
-METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "MESSAGE", "REFER", "UPDATE", "NONSENSE")
+STATUSES = (100, 180, 183, 200, 202, 302, 401, 407, 408, 422, 423, 481, 486, 487, 491, 500, 503, 603)
+METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "MESSAGE", "REFER", "UPDATE", "PRACK", "NONSENSE")
 DIAL = partial(Dial, target="sip:bob@example.com")
 
 
@@ -44,7 +45,9 @@ class World:
     """A phone and everything around it; each method is one thing that may happen."""
 
     def __init__(self, *, auto_register: bool) -> None:
-        self.phone, self.peer = Phone.with_peer(auto_register=auto_register, connect_timeout=8.0)
+        self.phone, self.peer = Phone.with_peer(
+            auto_register=auto_register, connect_timeout=8.0, session_expires=300 if auto_register else None
+        )
         self.phone.describe = self._describe
         self.wanted: list[OfferWanted | AnswerWanted] = []
         self.prompt = True
@@ -70,9 +73,10 @@ class World:
         if answered:
             self.reply_invite(200, "peer", True)
 
-    def ring(self, answered: bool) -> None:
+    def ring(self, answered: bool, extensions: Headers = ()) -> None:
         self.serial += 1
-        self.phone.wire.deliver(bytes(request("INVITE", call_id=f"ring{self.serial}", sdp=OFFER)))
+        made = request("INVITE", call_id=f"ring{self.serial}", sdp=OFFER, headers=extensions)
+        self.phone.wire.deliver(bytes(made))
         if answered:
             self.ask(Answer, -1)
             self.wait(0.02)
@@ -100,6 +104,9 @@ class World:
                 (("WWW-Authenticate", challenge_header("example.com", f"n{which}", stale=which % 2 == 0)),),
                 (("Min-Expires", "900"), ("Retry-After", "3")),
                 (("Expires", "0"),),
+                (("Require", "100rel"), ("RSeq", str(1 + which))),
+                (("Session-Expires", "120;refresher=uac"), ("Allow", "UPDATE"), ("Min-SE", "300")),
+                (("Session-Expires", "90;refresher=uas"), ("Require", "timer")),
             )[extra]
             known = requests[-1 - which % len(requests)]
             self.phone.wire.deliver(
@@ -118,14 +125,22 @@ class World:
             number = accepted[-1].cseq.number
             self.phone.wire.deliver(bytes(in_dialog("ACK", accepted[-1], number=number, sdp=ANSWER if sdp else None)))
 
-    def request(self, method: str, which: int, number: int, sdp: bool) -> None:
+    def prack(self, number: int, sdp: bool) -> None:
+        """The PRACK of the latest reliable response, or one more."""
+        reliable = [m for m in self.peer.received if m.headers.get("RSeq")]
+        if reliable:
+            rack = (("RAck", f"{reliable[-1].headers.get('RSeq')} 1 INVITE"),)
+            made = in_dialog("PRACK", reliable[-1], number=number, headers=rack, sdp=OFFER if sdp else None)  # type: ignore[arg-type]
+            self.phone.wire.deliver(bytes(made))
+
+    def request(self, method: str, which: int, number: int, sdp: bool, extensions: Headers = ()) -> None:
         """Any request in any dialog, or outside of one."""
         known = [m for m in self.peer.received if m.cseq.method == "INVITE" and m.contacts]
         body = OFFER if sdp else None
         if known and which:
-            made = in_dialog(method, known[-1 - which % len(known)], number=number, sdp=body)
+            made = in_dialog(method, known[-1 - which % len(known)], number=number, sdp=body, headers=extensions)
         else:
-            made = request(method, call_id=f"in{number}", sdp=body)
+            made = request(method, call_id=f"in{number}", sdp=body, headers=extensions)
         self.phone.wire.deliver(bytes(made))
 
     def frame(self, frame: str | bytes) -> None:
@@ -174,10 +189,19 @@ COMMANDS: list[Callable[..., Command]] = [
 ]
 EVERYWHERE = [Connect(), Register(), Unregister(), SendMessage(target="sip:bob@example.com", body=b"x")]
 
+EXTENSIONS: list[Headers] = [
+    (),
+    (("Require", "100rel"),),
+    (("Supported", "timer"), ("Session-Expires", "120;refresher=uas")),
+    (("Supported", "timer"), ("Session-Expires", "30")),
+    (("Require", "100rel"), ("Supported", "timer"), ("Session-Expires", "90")),
+]
+extensions = st.sampled_from(EXTENSIONS)
+
 scene = st.one_of(
     st.just(("wait", 0.1)),
     st.tuples(st.just("call"), st.booleans()),
-    st.tuples(st.just("ring"), st.booleans()),
+    st.tuples(st.just("ring"), st.booleans(), extensions),
     st.tuples(st.just("dial"), st.none() | st.just(5.0)),
 )
 step = st.one_of(
@@ -187,9 +211,15 @@ step = st.one_of(
     st.tuples(st.just("ask"), st.sampled_from(COMMANDS), which),
     st.tuples(st.just("tell"), st.sampled_from(EVERYWHERE)),
     st.tuples(
-        st.just("reply"), which, st.sampled_from(STATUSES), st.sampled_from(["peer", "other"]), st.booleans(), which
+        st.just("reply"),
+        which,
+        st.sampled_from(STATUSES),
+        st.sampled_from(["peer", "other"]),
+        st.booleans(),
+        st.integers(0, 6),
     ),
-    st.tuples(st.just("request"), st.sampled_from(METHODS), which, st.integers(1, 5), st.booleans()),
+    st.tuples(st.just("request"), st.sampled_from(METHODS), which, st.integers(1, 5), st.booleans(), extensions),
+    st.tuples(st.just("prack"), st.integers(1, 5), st.booleans()),
     st.tuples(st.just("frame"), st.text(max_size=40) | st.binary(max_size=40)),
     st.tuples(st.just("media"), st.integers(0, 1)),
     st.tuples(st.just("path"), which),
@@ -198,10 +228,10 @@ step = st.one_of(
     st.tuples(st.just("server"), st.sampled_from(["accept", "accept", "refuse", "silent"])),
     st.tuples(
         st.just("rule"),
-        st.sampled_from(["INVITE", "BYE", "REGISTER", "CANCEL", "INFO", "OPTIONS"]),
+        st.sampled_from(["INVITE", "BYE", "REGISTER", "CANCEL", "INFO", "OPTIONS", "PRACK", "UPDATE"]),
         st.none() | st.sampled_from([200, 401, 403, 481, 491, 500]),
     ),
-    st.tuples(st.just("wait"), st.sampled_from([0.005, 0.02, 0.5, 2.0, 11.0, 40.0])),
+    st.tuples(st.just("wait"), st.sampled_from([0.005, 0.02, 0.5, 2.0, 11.0, 40.0, 60.0])),
 )
 
 
@@ -277,7 +307,7 @@ both = st.tuples(
 @settings(max_examples=100)
 def test_two_phones_agree_in_the_end(answered: bool, steps: list[tuple[int, Any]]) -> None:
     """Two agents at each other's end, with glare, crossing BYEs, drops and slow media: nothing is left on either."""
-    phones = link(keepalive=1e6, chance=0.3)
+    phones = link(keepalive=1e6, chance=0.3, session_expires=90 if answered else None)
     waiting: list[Callable[[], None]] = []
     for phone in phones:
         phone.ask(Connect())

@@ -48,10 +48,19 @@ def test_the_order_of_requests(number: int, in_order: bool) -> None:
 
 def test_a_target_refresh() -> None:
     dialog = dialog_of_request(INVITE, "ours")
-    assert dialog.refresh(INVITE) is dialog
+    assert dialog.refresh(INVITE) == dialog
     moved = respond(INVITE, 200, headers=(("Contact", "<sip:moved@x.invalid>"),))
     assert str(dialog.refresh(moved).remote_target) == "sip:moved@x.invalid"
-    assert dialog.refresh(respond(request("OPTIONS"), 200)) is dialog
+    assert dialog.refresh(respond(request("OPTIONS"), 200)) == dialog
+
+
+def test_what_the_other_side_allows_is_what_it_said_last() -> None:
+    dialog = dialog_of_request(INVITE, "ours")
+    assert not dialog.allows("UPDATE")
+    told = dialog.refresh(respond(INVITE, 200, headers=(("Allow", "INVITE, ACK"), ("Allow", "UPDATE"))))
+    assert told.allows("UPDATE")
+    assert told.refresh(respond(INVITE, 200)).allows("UPDATE")
+    assert not told.refresh(respond(INVITE, 200, headers=(("Allow", "INVITE"),))).allows("UPDATE")
 
 
 def test_a_request_along_a_loose_route() -> None:

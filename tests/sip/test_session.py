@@ -18,6 +18,8 @@ from jzrx.sip.message import Request, Response
 from jzrx.sip.session import step
 from jzrx.sip.session.callee import ring
 from jzrx.sip.session.caller import FORK_BYE, INVITE
+from jzrx.sip.session.refresh import UPDATE
+from jzrx.sip.session.reliable import PRACK
 from jzrx.sip.session.reoffer import REINVITE
 from jzrx.sip.session.state import (
     BYE,
@@ -42,12 +44,16 @@ from jzrx.sip.session.state import (
 )
 from jzrx.sip.uri import Uri
 from jzrx.testing.peer import request, respond
-from jzrx.types import CallDirection
+from jzrx.types import CallDirection, Headers
 
 NOW = Moment(10.0, 0.5)
 OURS = request("INVITE", to="<sip:bob@example.com>", from_="<sip:alice@example.com>;tag=ours", call_id="out")
 THEIRS = request("INVITE", sdp="v=0 offer")
 ACK = request("ACK", to="<sip:alice@example.com>;tag=ours")
+RELIABLY = THEIRS.with_headers(THEIRS.headers.add("Require", "100rel").add("Supported", "timer"))
+PRACK_OF_180 = request(
+    "PRACK", to="<sip:alice@example.com>;tag=ours", number=2, headers=(("RAck", "1073741824 1 INVITE"),)
+)
 
 
 def outbound() -> Session:
@@ -78,6 +84,10 @@ def inbound() -> Session:
     )
 
 
+def reliably() -> Session:
+    return evolve(inbound(), invite=RELIABLY)
+
+
 def run(session: Session, *inputs: SessionInput) -> Session:
     for given_ in inputs:
         session, _ = step(session, given_, NOW)
@@ -96,7 +106,29 @@ BEGUN: dict[str, Session] = {
     "calling": run(outbound(), DIAL, Described(1, "v=0")),
     "proceeding": run(outbound(), DIAL, Described(1, "v=0"), Answered(INVITE, respond(OURS, 180))),
     "confirmed": run(outbound(), DIAL, Described(1, "v=0"), Answered(INVITE, OK)),
+    "proceeding reliably": run(
+        outbound(),
+        DIAL,
+        Described(1, "v=0"),
+        Answered(INVITE, respond(OURS, 183, sdp="v=0 answer", headers=(("Require", "100rel"), ("RSeq", "7")))),
+    ),
+    "refreshing": run(
+        outbound(),
+        DIAL,
+        Described(1, "v=0"),
+        Answered(
+            INVITE,
+            respond(OURS, 200, sdp="v=0", headers=(("Session-Expires", "90;refresher=uac"), ("Allow", "UPDATE"))),
+        ),
+    ),
     "ringing": inbound(),
+    "ringing reliably": ring(reliably(), RELIABLY, NOW, say_so=True)[0],
+    "with early media": run(
+        ring(reliably(), RELIABLY, NOW, say_so=True)[0],
+        Received(PRACK_OF_180, "prack"),
+        ask(SendProgress, with_media=True),
+        Described(1, "v=0"),
+    ),
     "answering": run(inbound(), ask(Answer, 1)),
     "accepted": run(inbound(), ask(Answer, 1), Described(1, "v=0")),
     "called": run(inbound(), ask(Answer, 1), Described(1, "v=0"), Received(ACK, "ack")),
@@ -114,6 +146,15 @@ BEGUN: dict[str, Session] = {
         ("answering", ask(HangUp), Phase.CLOSED, True, ["Reply 486"]),
         ("accepted", ask(HangUp), Phase.ACCEPTED, True, []),
         ("called", ask(HangUp), Phase.TERMINATING, True, ["Issue BYE"]),
+        ("proceeding reliably", ask(HangUp), Phase.PROCEEDING, True, ["CancelInvite"]),
+        ("ringing reliably", ask(HangUp), Phase.CLOSED, True, ["Reply 486"]),
+        ("ringing reliably", TimerFired("provisional"), Phase.RINGING, False, ["Repeat"]),
+        ("ringing reliably", TimerFired("no PRACK"), Phase.CLOSED, True, ["Reply 504"]),
+        ("ringing reliably", Received(PRACK_OF_180, "prack"), Phase.RINGING, False, ["Reply 200"]),
+        ("with early media", Received(PRACK_OF_180, "prack"), Phase.RINGING, False, ["Reply 481"]),
+        ("with early media", ask(Answer), Phase.ANSWERING, False, []),
+        ("refreshing", TimerFired("refresh"), Phase.CONFIRMED, False, ["Issue UPDATE"]),
+        ("refreshing", TimerFired("session"), Phase.TERMINATING, True, ["Issue BYE"]),
         ("offering", FlowFailed(), Phase.OFFERING, False, []),
         ("ringing", FlowFailed(), Phase.CLOSED, True, []),
         ("answering", FlowFailed(), Phase.CLOSED, True, []),
@@ -177,8 +218,20 @@ def test_hang_up_is_told_after_32_s_at_the_latest() -> None:
 
 OFFER = "v=0 x"
 DIALOG = dialog_of_response(OK, Uri.parse("sip:bob@example.com"))
-TAGS = (INVITE, REINVITE, BYE, FORK_BYE, "cancel", "tone 1 0", "tone 2 1", "info 0", "info 1", "unknown")
-TIMERS = ("no answer", "expires", "repeat", "acknowledge", "hang up", "retry", "tone", "tone timeout", "info 0", "x")
+TAGS = (INVITE, REINVITE, BYE, FORK_BYE, PRACK, UPDATE, "cancel", "tone 1 0", "tone 2 1", "info 0", "info 1", "unknown")
+TIMERS = (
+    *("no answer", "expires", "repeat", "acknowledge", "hang up", "retry", "tone", "tone timeout", "info 0", "x"),
+    *("provisional", "no PRACK", "refresh", "session"),
+)
+EXTENSIONS: list[Headers] = [
+    (),
+    (("Require", "100rel"), ("RSeq", "7")),
+    (("Require", "100rel"), ("RSeq", "8"), ("RAck", "8 1 INVITE")),
+    (("Session-Expires", "120;refresher=uac"), ("Allow", "UPDATE"), ("Min-SE", "300")),
+    (("Session-Expires", "120;refresher=uas"), ("Supported", "timer")),
+    (("RAck", "1073741824 1 INVITE"),),
+    (("RAck", "1073741825 1 INVITE"),),
+]
 COMMANDS: list[Callable[[], Command]] = [
     lambda: HangUp(call_id="1"),
     lambda: Answer(call_id="1"),
@@ -190,29 +243,36 @@ COMMANDS: list[Callable[[], Command]] = [
 ]
 
 
-def responses(status: int, tag: str, sdp: bool, invite: bool) -> Response:
+def responses(status: int, tag: str, sdp: bool, invite: bool, headers: Headers) -> Response:
     asked = OURS if invite else request("INFO", from_="<sip:alice@example.com>;tag=ours", to="<sip:b@x>", call_id="out")
-    return respond(asked, status, tag=tag, sdp=OFFER if sdp else None)
+    return respond(asked, status, tag=tag, sdp=OFFER if sdp else None, headers=headers)
 
 
-def requests(method: str, number: int, tag: str, sdp: bool) -> Request:
+def requests(method: str, number: int, tag: str, sdp: bool, headers: Headers) -> Request:
     return request(
         method,
         to="<sip:alice@example.com>;tag=ours",
         from_=f"<sip:bob@example.com>;tag={tag}",
         number=number,
         sdp=OFFER if sdp else None,
+        headers=headers,
     )
 
 
 tag = st.sampled_from(["peer", "peer", "other"])
+extensions = st.sampled_from(EXTENSIONS)
 inputs: st.SearchStrategy[SessionInput | int] = st.one_of(
     st.integers(0, len(COMMANDS) - 1),
     st.builds(
         Answered,
         st.sampled_from(TAGS),
         st.builds(
-            responses, st.sampled_from([100, 180, 200, 302, 408, 481, 487, 491, 500]), tag, st.booleans(), st.booleans()
+            responses,
+            st.sampled_from([100, 180, 183, 200, 302, 405, 408, 422, 481, 487, 491, 500]),
+            tag,
+            st.booleans(),
+            st.booleans(),
+            extensions,
         ),
     ),
     st.builds(Unanswered, st.sampled_from(TAGS), st.sampled_from([408, 503]), st.just("x")),
@@ -220,10 +280,13 @@ inputs: st.SearchStrategy[SessionInput | int] = st.one_of(
         Received,
         st.builds(
             requests,
-            st.sampled_from(["ACK", "BYE", "INVITE", "INFO", "MESSAGE", "OPTIONS"]),
+            st.sampled_from(
+                ["ACK", "BYE", "INVITE", "INFO", "MESSAGE", "OPTIONS", "PRACK", "PRACK", "UPDATE", "UPDATE"]
+            ),
             st.integers(1, 4),
             tag,
             st.booleans(),
+            extensions,
         ),
         st.sampled_from(["k1", "k2", "k3"]),
     ),
@@ -242,6 +305,8 @@ class Watch:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.timers = {"acknowledge", "repeat"} if session.unacked else set[str]()
+        self.timers |= {"provisional", "no PRACK"} if session.unpracked else set[str]()
+        self.timers |= {"refresh", "session"} if session.expiry else set[str]()
         self.settled: Counter[int] = Counter()
         self.asked: set[int] = set()
         self.told: list[str] = []

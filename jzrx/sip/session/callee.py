@@ -1,6 +1,8 @@
 """The callee's half of a session: an INVITE of the other side until its ACK (RFC 3261 section 13.3).
 
 - It rings at once; the answer's SDP is made when the user answers, or earlier for early media, and then kept.
+- The 2xx waits for the PRACK of a reliable response that carried the answer, and for the answer to an offer that came
+  meanwhile.
 - The call is up at the ACK. The 2xx is repeated until then; without an ACK in 64*T1 the call ends by BYE.
 - A hang-up after our 2xx shows at once; its BYE waits for the ACK, or for the end of that time (section 15).
 """
@@ -9,12 +11,13 @@ from attrs import evolve
 
 from jzrx.commands import Answer, HangUp, SendProgress
 from jzrx.events import AnswerStarted, CallAnswered, CallReceived
-from jzrx.sip.bodies import SDP, sdp_of
+from jzrx.sip.bodies import sdp_of
 from jzrx.sip.causes import cause_of_bye, cause_of_cancel, headers_of
 from jzrx.sip.dialog import strip_parameters
 from jzrx.sip.machine import CancelTimer, Notify, SetTimer
 from jzrx.sip.message import Request
-from jzrx.sip.session import reoffer
+from jzrx.sip.session import reliable, reoffer, update
+from jzrx.sip.session.parts import Provisional
 from jzrx.sip.session.state import (
     Moment,
     Phase,
@@ -48,7 +51,8 @@ def ring(session: Session, request: Request, moment: Moment, *, say_so: bool) ->
         )
     ]
     if say_so:
-        outputs.append(_reply(session, 180))
+        session, said = reliable.say(session, Provisional(180), moment)
+        outputs += said
     if request.expires:
         # "If the request is an INVITE that contains an Expires header field, the UAS core sets a timer for the number
         # of seconds indicated in the header field value. [...] If the invitation expires before the UAS has generated
@@ -57,14 +61,15 @@ def ring(session: Session, request: Request, moment: Moment, *, say_so: bool) ->
     return session, outputs
 
 
-def progress(session: Session, command: SendProgress) -> Step:
+def progress(session: Session, command: SendProgress, moment: Moment) -> Step:
     """Tell the caller how far its call is, with early media if that is wanted and an offer is there."""
     offer = _offer(session)
-    if not command.with_media or offer is None:
-        return session, [_reply(session, command.code, command.headers)]
+    provisional = Provisional(command.code, command.headers)
+    if not command.with_media or offer is None or session.answered_early:
+        return reliable.say(session, provisional, moment)
     if session.answer is not None:
-        return session, [_reply(session, command.code, command.headers, session.answer)]
-    session = evolve(session, progress=(command.code, command.headers))
+        return reliable.say(session, evolve(provisional, sdp=session.answer), moment)
+    session = evolve(session, progress=provisional)
     return (session, []) if session.making else want(session, "progress", offer, held=False)
 
 
@@ -75,28 +80,53 @@ def answer(session: Session, command: Answer, token: int | None, moment: Moment)
         CancelTimer(session.timer("expires")),
         Notify(AnswerStarted(at=moment.at, call_id=session.id)),
     ]
-    if session.answer is not None:
-        session, more = _accept(session, session.answer)
-    elif session.making is None:
+    if session.answer is None and session.making is None:
         session, more = want(session, "answer", _offer(session), held=False)
     else:
-        more = []  # the description for early media is being made; it serves for the answer too
+        session, more = go_on(session, moment)  # the description for early media serves for the answer too
     return session, outputs + more
 
 
-def described(session: Session, sdp: str) -> Step:
+def go_on(session: Session, moment: Moment) -> Step:
+    """Send the 2xx, if the user has answered and nothing has to come before it."""
+    held_back = session.unpracked is not None and session.unpracked.holds_back
+    if session.phase is not Phase.ANSWERING or session.making is not None or session.answer is None or held_back:
+        return session, []
+    if session.invite is None or session.invite_key is None:
+        return session, []
+    invite, key = session.invite, session.invite_key
+    session, outputs = reliable.stop(session)
+    sdp = None if session.answered_early else session.answer
+    session, accepted = reoffer.accept(session, key, invite, sdp, moment, session.headers)
+    return evolve(session, phase=Phase.ACCEPTED), outputs + accepted
+
+
+def pracked(session: Session, request: Request, key: str, moment: Moment) -> Step:
+    """A PRACK. "If a PRACK request is received by the UA core that does not match any unacknowledged reliable
+    provisional response, the UAS MUST respond to the PRACK with a 481 response" (RFC 3262 section 3)."""
+    if not reliable.is_acknowledged_by(session, request):
+        return session, [Reply(key, 481)]
+    session, outputs = reliable.acknowledged(session, moment)
+    session, taken = update.received(session, request, key, moment)
+    session, more = go_on(session, moment)
+    return session, [*taken, *outputs, *more]
+
+
+def never_pracked(session: Session, moment: Moment) -> Step:
+    """ "If a reliable provisional response is retransmitted for 64*T1 seconds without reception of a corresponding
+    PRACK, the UAS SHOULD reject the original request with a 5xx response" (RFC 3262 section 3)."""
+    return _refuse(session, CallEndCause(504, "No PRACK arrived", "system"), 504, (), moment)
+
+
+def described(session: Session, sdp: str, moment: Moment) -> Step:
     """Our description is there: the early media's, or the answer. A caller that was to hear of its progress hears of
     it also when the answer follows at once."""
     session = evolve(session, making=None, answer=sdp)
     outputs: list[SessionOutput] = []
     if session.progress is not None:
-        status, headers = session.progress
-        outputs.append(_reply(session, status, headers, sdp))
-        session = evolve(session, progress=None)
-    if session.phase is not Phase.ANSWERING:
-        return session, outputs
-    session, accepted = _accept(session, sdp)
-    return session, outputs + accepted
+        session, outputs = reliable.say(evolve(session, progress=None), evolve(session.progress, sdp=sdp), moment)
+    session, more = go_on(session, moment)
+    return session, outputs + more
 
 
 def not_described(session: Session, code: int, message: str, warning: str | None, moment: Moment) -> Step:
@@ -166,13 +196,6 @@ def acknowledged(session: Session, request: Request, moment: Moment) -> Step:
     return session, outputs + more
 
 
-def _accept(session: Session, sdp: str) -> Step:
-    if session.invite is None or session.invite_key is None:
-        return session, []
-    session, outputs = reoffer.accept(session, session.invite_key, session.invite, sdp, session.headers)
-    return evolve(session, phase=Phase.ACCEPTED), outputs
-
-
 def _refuse(
     session: Session,
     cause: CallEndCause,
@@ -181,27 +204,9 @@ def _refuse(
     moment: Moment,
     reason: str | None = None,
 ) -> Step:
-    refusal = _reply(session, status, headers, reason=reason)
+    refusal = Reply(session.invite_key or "", status, reason, headers)
     session, outputs = finish(session, cause, moment)
     return session, [refusal, *outputs]
-
-
-def _reply(
-    session: Session,
-    status: int,
-    headers: tuple[tuple[str, str], ...] = (),
-    sdp: str | None = None,
-    reason: str | None = None,
-) -> Reply:
-    return Reply(
-        session.invite_key or "",
-        status,
-        reason,
-        headers=headers,
-        body=(sdp or "").encode(),
-        content_type=None if sdp is None else SDP,
-        contact=status < 300,
-    )
 
 
 def _offer(session: Session) -> str | None:

@@ -12,13 +12,14 @@ from attrs import evolve
 
 from jzrx.commands import HangUp
 from jzrx.events import CallAnswered, CallDialed, CallProgressed, CallRedirected, RemotePartyChanged
-from jzrx.sip.bodies import SDP, sdp_of
+from jzrx.sip.bodies import SDP
 from jzrx.sip.causes import cause_of_response, headers_of
 from jzrx.sip.dialog import dialog_of_response, strip_parameters
 from jzrx.sip.drafts import Draft, in_dialog
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import TIMEOUT, CancelTimer, Notify, SetTimer
 from jzrx.sip.message import Response
+from jzrx.sip.session import refresh, reliable
 from jzrx.sip.session.reoffer import begin_next
 from jzrx.sip.session.state import (
     Acknowledge,
@@ -72,11 +73,11 @@ def _invite(session: Session, sdp: str) -> Step:
         call_id=session.call_id,
         from_=session.local,
         to=session.remote,
-        headers=session.headers,
+        headers=(*refresh.headers(session), *session.headers),
         body=sdp.encode(),
         content_type=SDP,
     )
-    return evolve(session, phase=Phase.CALLING), [Issue(INVITE, draft)]
+    return evolve(session, phase=Phase.CALLING, early=()), [Issue(INVITE, draft)]
 
 
 def not_made(session: Session, code: int, message: str, moment: Moment) -> Step:
@@ -117,6 +118,9 @@ def answered(session: Session, response: Response, moment: Moment) -> Step:
         return _provisional(session, response, moment)
     if response.status_code < 300:
         return _accepted(session, response, moment)
+    higher = None if session.ended or session.offer is None else refresh.raised(session, response)
+    if higher is not None:
+        return _invite(evolve(higher, branches=()), higher.offer or "")
     return _failed(session, response, cause_of_response(response), moment)
 
 
@@ -146,14 +150,18 @@ def _failed(session: Session, response: Response | None, cause: CallEndCause, mo
 def _provisional(session: Session, response: Response, moment: Moment) -> Step:
     waiting = session.phase is Phase.CALLING
     session = evolve(session, phase=Phase.PROCEEDING)
-    if session.ended:
-        return session, _send_cancel(session) if waiting else []
     if response.status_code == 100:
+        return session, _send_cancel(session) if waiting and session.ended else []
+    step = reliable.acknowledge(session, response)
+    if step is None:
         return session, []
+    session, outputs = step
+    if session.ended:
+        return session, outputs + (_send_cancel(session) if waiting else [])
     if response.status_code == 199:
-        return _branch_ended(session, response.to.tag or "")
-    outputs: list[SessionOutput] = []
-    sdp = sdp_of(response)
+        session, more = _branch_ended(session, response.to.tag or "")
+        return session, outputs + more
+    sdp = reliable.answer_in(session, response)
     outputs += _name(session, response, moment)
     outputs.append(
         Notify(
@@ -203,13 +211,17 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
             return session, [acknowledge]  # repeated, because our ACK was late
         # "the UAC [...] MUST acknowledge [...] and terminate it by sending a BYE" (section 13.2.2.4): another fork.
         return session, [acknowledge, Issue(FORK_BYE, in_dialog(dialog, "BYE"))]
+    early = reliable.early_of(session, dialog.remote_tag)
+    if early is not None:
+        # "The rest of the dialog state [but the route set and the remote target] MUST NOT be recomputed" (13.2.2.4).
+        dialog = evolve(dialog, remote_seq=early.dialog.remote_seq, allow=dialog.allow or early.dialog.allow)
     session = evolve(session, dialog=dialog)
     if session.ended:
         # It crossed our CANCEL: "the UAC then sends an ACK and a BYE" (section 15).
         session, ending = bye(session)
         return session, [acknowledge, *ending]
     # A 200 without an answer relies on the one of its own branch, if it had any.
-    sdp = sdp_of(response) or dict(session.branches).get(dialog.remote_tag, session.answer)
+    sdp = reliable.answer_in(session, response) or dict(session.branches).get(dialog.remote_tag, session.answer)
     # What failed with the early answer may succeed with another one.
     failure = session.path_failure if sdp == session.answer else None
     if sdp is None or failure is not None:
@@ -217,8 +229,11 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
         session, ending = bye(session)
         return session, [acknowledge, *outputs, *ending]
     outputs = [acknowledge, CancelTimer(session.timer("no answer")), *_name(session, response, moment)]
-    session, wanted = apply_answer(evolve(session, answer=sdp, branches=()), sdp)
-    outputs += wanted
+    session, timer = refresh.confirmed(session, response, moment)
+    outputs += timer
+    if early is None or not early.moved_on:
+        session, wanted = apply_answer(evolve(session, answer=sdp, branches=()), sdp)
+        outputs += wanted
     outputs.append(Notify(CallAnswered(at=moment.at, call_id=session.id, headers=headers_of(response))))
     outputs += settle(session.token)
     session, more = begin_next(evolve(session, phase=Phase.CONFIRMED, answered=True, token=None))

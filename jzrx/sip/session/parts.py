@@ -4,7 +4,9 @@ from typing import Literal
 
 from attrs import frozen
 
+from jzrx.sip.dialog import Dialog
 from jzrx.sip.message import Request
+from jzrx.types import Headers
 
 
 @frozen
@@ -29,7 +31,7 @@ class Unacked:
 class Wish:
     """A re-INVITE of ours that waits for its turn, and what it is for; `tries` counts the 491s that it met."""
 
-    purpose: Literal["hold", "unhold"]
+    purpose: Literal["hold", "unhold", "refresh"]
     token: int | None
     tries: int = 0
 
@@ -64,9 +66,60 @@ class Transferring:
     heard: bool = False
 
 
+# --- early dialogs, offers and timers of the protocol ----------------------------------------------------------------
+
+
+@frozen
+class Early:
+    """An early dialog of our INVITE that a reliable provisional response made, one for each branch of a fork.
+
+    `rseq` is the last RSeq that we acknowledged; `answer` is the answer to our offer, once it came; `moved_on`: another
+    offer and answer followed it.
+    """
+
+    dialog: Dialog
+    rseq: int
+    answer: str | None = None
+    moved_on: bool = False
+
+
+@frozen
+class Provisional:
+    """A provisional response of ours, or one that is to be sent."""
+
+    status: int
+    headers: Headers = ()
+    sdp: str | None = None
+
+
+@frozen
+class Unpracked:
+    """The last reliable provisional response of ours, repeated until its PRACK."""
+
+    rseq: int
+    interval: float
+    has_sdp: bool
+    is_acknowledged: bool = False
+
+    @property
+    def holds_back(self) -> bool:
+        """No 2xx may be sent before its PRACK."""
+        return self.has_sdp and not self.is_acknowledged
+
+
 @frozen
 class Offered:
     """A request of the other side whose offer is being answered: a re-INVITE, an UPDATE or a PRACK."""
 
     key: str
     request: Request
+
+
+@frozen
+class Expiry:
+    """The session timer that was agreed (RFC 4028). `interval` is seconds; `is_ours`: we refresh; `at`: when the
+    session is ended if nobody did."""
+
+    interval: int
+    is_ours: bool
+    at: float

@@ -1,4 +1,5 @@
-"""Re-INVITE in both directions (RFC 3261 section 14): hold and unhold of ours, and whatever the other side offers.
+"""Re-INVITE in both directions (RFC 3261 section 14): hold, unhold and refresh of ours, and whatever the other side
+offers.
 
 - One at a time: ours queue, in order. While one of ours is under way the other side's gets 491; while one of theirs is
   being answered the next gets 500 with Retry-After (section 14.2).
@@ -16,6 +17,7 @@ from jzrx.sip.causes import cause_of_response, words_of
 from jzrx.sip.drafts import in_dialog
 from jzrx.sip.machine import T1, T2, TIMEOUT, CancelTimer, Notify, OfferRefused, SetTimer
 from jzrx.sip.message import Request, Response
+from jzrx.sip.session import refresh, update
 from jzrx.sip.session.parts import Offered, Unacked, Wish
 from jzrx.sip.session.state import (
     Acknowledge,
@@ -35,7 +37,7 @@ from jzrx.sip.session.state import (
     want,
 )
 from jzrx.sip.status import reason_phrase
-from jzrx.types import CallDirection, CallEndCause
+from jzrx.types import CallDirection, CallEndCause, Headers
 
 REINVITE = "reinvite"
 """The tag of a re-INVITE of ours."""
@@ -82,7 +84,8 @@ def reinvite(session: Session, sdp: str) -> Step:
     session = evolve(session, making=None)
     if session.dialog is None:
         return session, []
-    return session, [Issue(REINVITE, in_dialog(session.dialog, "INVITE", body=sdp.encode(), content_type=SDP))]
+    draft = in_dialog(session.dialog, "INVITE", headers=refresh.headers(session), body=sdp.encode(), content_type=SDP)
+    return session, [Issue(REINVITE, draft)]
 
 
 def answered(session: Session, response: Response, moment: Moment) -> Step:
@@ -102,6 +105,10 @@ def answered(session: Session, response: Response, moment: Moment) -> Step:
         if status == 481:
             return finish(session, cause, moment)
         return _give_up(session, cause, moment)
+    higher = refresh.raised(session, response) if session.reoffer is not None else None
+    if higher is not None and session.reoffer is not None:
+        session, more = begin_next(evolve(higher, reoffer=None, wishes=(session.reoffer, *session.wishes)))
+        return session, [OfferRefused(session.id), *more]
     return refused(session, status, words_of(response) or response.reason or reason_phrase(status), moment)
 
 
@@ -124,6 +131,9 @@ def refused(session: Session, code: int, reason: str, moment: Moment) -> Step:
                 Notify(HoldFailed(at=moment.at, call_id=session.id, wanted=wanted, code=code, reason=reason))
             )
         outputs += settle(wish.token, CallError(f"{wish.purpose} was refused: {code} {reason}", code, reason))
+        if wish.purpose == "refresh":
+            session, again = refresh.failed(session, moment)
+            outputs += again
     session, more = begin_next(session)
     return session, outputs + more
 
@@ -137,7 +147,8 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
     if wish is None:
         return session, outputs  # repeated, or the call has ended here
     sdp = sdp_of(response)
-    session = evolve(session, dialog=dialog, reoffer=None)
+    session, timer = refresh.confirmed(evolve(session, dialog=dialog, reoffer=None), response, moment)
+    outputs += timer
     if sdp is None:
         session, more = refused(evolve(session, reoffer=wish), 488, "The answer has no session description", moment)
         return session, outputs + more
@@ -183,32 +194,47 @@ def received(session: Session, request: Request, key: str, moment: Moment) -> St
     if session.offered is not None or session.unacked is not None:
         # "... MUST return a 500 (Server Internal Error) response to the second INVITE and MUST include a Retry-After
         # header field with a randomly chosen value of between 0 and 10 seconds" (section 14.2).
-        return session, [Reply(key, 500, headers=(("Retry-After", str(round(10 * moment.chance))),))]
+        return session, [Reply(key, 500, headers=update.retry_after(moment))]
     session = evolve(session, offered=Offered(key, request))
     return want(session, "reanswer", sdp_of(request), session.held)
 
 
-def answer(session: Session, sdp: str) -> Step:
-    """Our description is there: accept the other side's re-INVITE."""
+def answer(session: Session, sdp: str, moment: Moment) -> Step:
+    """Our description is there: accept the other side's re-INVITE or UPDATE."""
     offered = session.offered
     session = evolve(session, making=None, offered=None)
-    if offered is None or session.dialog is None:
+    if offered is None:
         return session, []
-    session = evolve(session, dialog=session.dialog.refresh(offered.request))
-    return accept(session, offered.key, offered.request, sdp)
+    if offered.request.method != "INVITE":
+        session, outputs = update.accept(session, offered, sdp, moment)
+        session, more = begin_next(session)
+        return session, outputs + more
+    if session.dialog is not None:
+        session = evolve(session, dialog=session.dialog.refresh(offered.request))
+    return accept(session, offered.key, offered.request, sdp, moment)
 
 
-def accept(session: Session, key: str, request: Request, sdp: str, headers: tuple[tuple[str, str], ...] = ()) -> Step:
+def accept(
+    session: Session, key: str, request: Request, sdp: str | None, moment: Moment, headers: Headers = ()
+) -> Step:
     """Send a 2xx to an INVITE and repeat it until its ACK.
 
     "The 2xx response is passed to the transport with an interval that starts at T1 seconds and doubles for each
     retransmission until it reaches T2 seconds. [...] even if a reliable transport is used" (section 13.3.1.4).
     """
     unacked = Unacked(key, T1, request.cseq.number, offered=sdp_of(request) is None)
-    reply = Reply(key, 200, headers=headers, body=sdp.encode(), content_type=SDP, contact=True)
+    session, timer_headers, timer = refresh.grant(session, request, moment)
+    reply = Reply(
+        key,
+        200,
+        headers=(*timer_headers, *headers),
+        body=(sdp or "").encode(),
+        content_type=None if sdp is None else SDP,
+    )
     timers: list[SessionOutput] = [
         SetTimer(session.timer("repeat"), T1),
         SetTimer(session.timer("acknowledge"), TIMEOUT),
+        *timer,
     ]
     return evolve(session, unacked=unacked), [reply, *timers]
 
@@ -271,6 +297,6 @@ def withdrawn(session: Session) -> Step:
     return session, outputs + more
 
 
-def warning_headers(warning: str | None) -> tuple[tuple[str, str], ...]:
+def warning_headers(warning: str | None) -> Headers:
     """A Warning header, if there is something to warn of (section 20.43)."""
     return () if warning is None else (("Warning", warning),)

@@ -34,7 +34,18 @@ from jzrx.sip.machine import (
 )
 from jzrx.sip.message import Request, Response
 from jzrx.sip.redirects import Redirects
-from jzrx.sip.session.parts import Making, Offered, Tones, Transferring, Unacked, Wish
+from jzrx.sip.session.parts import (
+    Early,
+    Expiry,
+    Making,
+    Offered,
+    Provisional,
+    Tones,
+    Transferring,
+    Unacked,
+    Unpracked,
+    Wish,
+)
 from jzrx.sip.status import reason_phrase
 from jzrx.sip.uri import Uri
 from jzrx.types import CallDirection, CallEndCause, Headers
@@ -45,7 +56,10 @@ SESSION_TIMER = "call"
 BYE = "bye"
 """The tag of our BYE."""
 
-USER_TIMERS = ("no answer", "expires", "retry", "tone", "tone timeout", "transfer")
+USER_TIMERS = (
+    *("no answer", "expires", "retry", "tone", "tone timeout", "transfer"),
+    *("provisional", "no PRACK", "refresh", "session"),
+)
 """The timers that end with the user's call, as those of an INFO do. Those of the protocol may outlive it: "repeat" and
 "acknowledge" of a 2xx or CANCEL, and "hang up", the longest that a hang-up may take."""
 
@@ -88,7 +102,13 @@ class Session:
     dialog: Dialog | None = None
     answer: str | None = None
     branches: tuple[tuple[str, str], ...] = ()
-    progress: tuple[int, Headers] | None = None
+    progress: Provisional | None = None
+    # provisional responses that are reliable (RFC 3262): of the other side, and ours
+    early: tuple[Early, ...] = ()
+    rseq: int = 0
+    unpracked: Unpracked | None = None
+    unsaid: tuple[Provisional, ...] = ()
+    answered_early: bool = False
     # descriptions
     ref: int = 0
     making: Making | None = None
@@ -100,6 +120,12 @@ class Session:
     retrying: bool = False
     offered: Offered | None = None
     path_failure: CallEndCause | None = None
+    # session timer
+    session_expires: int | None = None
+    min_se: int = 0
+    raises: int = 0
+    declines_timers: bool = False
+    expiry: Expiry | None = None
     # INFO
     serial: int = 0
     tones: tuple[Tones, ...] = ()
@@ -243,7 +269,7 @@ class Acknowledge:
 
 @frozen
 class Reply:
-    """Respond in the server transaction `key`. `local_tag` goes into To; `contact` adds our Contact."""
+    """Respond in the server transaction `key`."""
 
     key: str
     status: int
@@ -251,8 +277,6 @@ class Reply:
     headers: Headers = ()
     body: bytes = b""
     content_type: str | None = None
-    local_tag: str | None = None
-    contact: bool = False
 
 
 @frozen

@@ -20,7 +20,7 @@ from jzrx.commands import (
 from jzrx.errors import CallError
 from jzrx.sip.machine import TIMEOUT, SetTimer
 from jzrx.sip.message import Request, Response
-from jzrx.sip.session import callee, caller, established, reoffer, transfer
+from jzrx.sip.session import callee, caller, established, refresh, reliable, reoffer, transfer, update
 from jzrx.sip.session.parts import Wish
 from jzrx.sip.session.state import (
     BYE,
@@ -51,6 +51,8 @@ from jzrx.types import CallEndCause
 
 __all__ = ["step"]
 
+UNHEEDED = (caller.FORK_BYE, transfer.NOTIFY, reliable.PRACK)
+"""The tags of requests whose answers change nothing."""
 NO_MEDIA_PATH = CallEndCause(408, "No media path", "system")
 
 
@@ -62,7 +64,7 @@ def step(session: Session, given: SessionInput, moment: Moment) -> Step:
         case Received():
             return _received(session, given.request, given.key, moment)
         case Cancelled():
-            if session.offered is not None:
+            if session.offered is not None and session.phase is Phase.CONFIRMED:
                 return reoffer.withdrawn(session)
             return callee.cancelled(session, given.request, moment)
         case Answered():
@@ -70,7 +72,7 @@ def step(session: Session, given: SessionInput, moment: Moment) -> Step:
         case Unanswered():
             return _unanswered(session, given, moment)
         case Described():
-            return _described(session, given)
+            return _described(session, given, moment)
         case NotDescribed():
             return _not_described(session, given, moment)
         case TimerFired():
@@ -93,7 +95,7 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
         case Dial():
             return caller.dial(evolve(session, token=token), command.no_answer_timeout, moment)
         case SendProgress() if session.phase is Phase.RINGING:
-            session, outputs = callee.progress(session, command)
+            session, outputs = callee.progress(session, command, moment)
             return session, outputs + settle(token)
         case Answer() if session.phase is Phase.RINGING:
             return callee.answer(session, command, token, moment)
@@ -145,25 +147,37 @@ def _received(session: Session, request: Request, key: str, moment: Moment) -> S
         session, outputs = reoffer.acknowledged(session, request)
         session, more = reoffer.begin_next(session)
         return session, outputs + more
-    if session.dialog is None or (request.from_.tag or "") != session.dialog.remote_tag:
+    dialog = reliable.dialog_with(session, request.from_.tag or "")
+    if dialog is None:
         return session, [Reply(key, 481)]  # no dialog that this request could be in: another fork's, or none yet
-    dialog = session.dialog.accept(request)
+    dialog = dialog.accept(request)
     if dialog is None:
         return session, [Reply(key, 500)]  # out of order (RFC 3261 section 12.2.2)
-    session = evolve(session, dialog=dialog)
+    session = reliable.with_dialog(session, dialog)
     if request.method == "BYE":
         if session.phase in (Phase.RINGING, Phase.ANSWERING):
             return callee.ended_early(session, request, key, moment)
+        if session.dialog is None:
+            # "The callee's UA [...] MUST NOT send a BYE on early dialogs" (section 15).
+            return session, [Reply(key, 481)]
         return established.ended(session, request, key, moment)
     if session.phase is Phase.CLOSED or session.ended:
         return session, [Reply(key, 481)]
-    if request.method == "INVITE":
-        if session.phase is not Phase.CONFIRMED:
-            return session, [Reply(key, 500, headers=(("Retry-After", str(round(10 * moment.chance))),))]
-        return reoffer.received(session, request, key, moment)
-    if request.method == "NOTIFY":
-        return transfer.notified(session, request, key, moment)
-    return established.requested(session, request, key, moment)
+    match request.method:
+        case "INVITE" if session.phase is Phase.CONFIRMED:
+            return reoffer.received(session, request, key, moment)
+        case "INVITE":
+            # Our INVITE is under way, or the one of the other side (section 14.2).
+            ours = session.dialog is None
+            return session, [Reply(key, 491) if ours else Reply(key, 500, headers=update.retry_after(moment))]
+        case "UPDATE":
+            return update.received(session, request, key, moment)
+        case "PRACK":
+            return callee.pracked(session, request, key, moment)
+        case "NOTIFY":
+            return transfer.notified(session, request, key, moment)
+        case _:
+            return established.requested(session, request, key, moment)
 
 
 def _answered(session: Session, tag: str, response: Response, moment: Moment) -> Step:
@@ -173,8 +187,12 @@ def _answered(session: Session, tag: str, response: Response, moment: Moment) ->
         return reoffer.answered(session, response, moment)
     if tag == BYE:
         return close(session) if response.status_code >= 200 else (session, [])
-    if session.ended or tag in (caller.FORK_BYE, transfer.NOTIFY):
+    if session.ended or tag in UNHEEDED:
         return session, []
+    if tag == refresh.UPDATE:
+        session, outputs = refresh.answered(session, response, moment)
+        session, more = reoffer.begin_next(session)
+        return session, outputs + more
     if tag.startswith(transfer.REFER) and response.status_code != 481:
         return transfer.answered(session, tag, response, moment)
     return established.answered(session, tag, response, moment)
@@ -187,8 +205,10 @@ def _unanswered(session: Session, given: Unanswered, moment: Moment) -> Step:
         return caller.unanswered(session, given.code, given.reason, moment)
     if given.tag == BYE:
         return close(session)
-    if session.ended or given.tag in (caller.FORK_BYE, transfer.NOTIFY):
+    if session.ended or given.tag in UNHEEDED:
         return session, []
+    if given.tag == refresh.UPDATE:
+        return refresh.unanswered(session, given.code, given.reason, moment)
     if given.tag == reoffer.REINVITE:
         return reoffer.unanswered(session, given.code, given.reason, moment)
     if given.tag.startswith(transfer.REFER):
@@ -196,7 +216,7 @@ def _unanswered(session: Session, given: Unanswered, moment: Moment) -> Step:
     return established.failed(session, given.tag, given.code, given.reason)
 
 
-def _described(session: Session, given: Described) -> Step:
+def _described(session: Session, given: Described, moment: Moment) -> Step:
     making = session.making
     if making is None or making.ref != given.ref:
         return session, []  # the call ended, or the plan changed, while it was being made
@@ -204,11 +224,13 @@ def _described(session: Session, given: Described) -> Step:
         case "invite":
             return caller.invite(session, given.sdp)
         case "progress" | "answer":
-            return callee.described(session, given.sdp)
+            return callee.described(session, given.sdp, moment)
         case "reoffer":
             return reoffer.reinvite(session, given.sdp)
         case "reanswer":
-            return reoffer.answer(session, given.sdp)
+            session, outputs = reoffer.answer(session, given.sdp, moment)
+            session, more = callee.go_on(session, moment)
+            return session, outputs + more
 
 
 def _not_described(session: Session, given: NotDescribed, moment: Moment) -> Step:
@@ -227,7 +249,9 @@ def _not_described(session: Session, given: NotDescribed, moment: Moment) -> Ste
         case "reoffer":
             return reoffer.refused(session, given.code, given.message, moment)
         case "reanswer":
-            return reoffer.not_answerable(session, given.code, given.warning)
+            session, outputs = reoffer.not_answerable(session, given.code, given.warning)
+            session, more = callee.go_on(session, moment)
+            return session, outputs + more
 
 
 def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
@@ -236,6 +260,16 @@ def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
             return caller.no_answer(session, moment)
         case "expires" if session.phase is Phase.RINGING:
             return callee.expired(session, moment)
+        case "provisional" if not session.ended:
+            return reliable.repeat(session)
+        case "no PRACK" if session.phase in (Phase.RINGING, Phase.ANSWERING):
+            return callee.never_pracked(session, moment)
+        case "refresh" if not session.ended:
+            session, outputs = refresh.due(session)
+            session, more = reoffer.begin_next(session)
+            return session, outputs + more
+        case "session" if not session.ended:
+            return refresh.expired(session, moment)
         case "repeat":
             return reoffer.repeat(session)
         case "hang up":

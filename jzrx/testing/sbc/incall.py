@@ -5,7 +5,7 @@
 - INFO with DTMF: taken, and sent on as an RTP event (RFC 4733), as all tones are that the server sends. A to D: 500
   towards a caller, never answered towards a callee.
 - Any other INFO: answered as the other side answers it. `application/x-jambonz+json` is a silent 200.
-- MESSAGE: passed on. UPDATE: 200, nobody listens. REFER: `transfers.py`, or 501: no application with a referHook.
+- MESSAGE: passed on. UPDATE: accepted, not passed on. REFER: `transfers.py`, or 501: no application with a referHook.
 """
 
 import logging
@@ -61,7 +61,7 @@ class InCall:
                 self._spawn(self._relay_info(leg, leg.other, request))
             case "MESSAGE" if leg.other is not None:
                 self._spawn(self._relay_message(leg, leg.other, request))
-            case "INFO" | "MESSAGE" | "UPDATE":
+            case "INFO" | "MESSAGE":
                 leg.flow.reply(request, 200)
             case "REFER" if self._refer is not None:
                 self._refer(leg, request)
