@@ -17,6 +17,7 @@ __all__ = [
     "HangUp",
     "Hold",
     "Register",
+    "RestartIce",
     "SendDtmfInfo",
     "SendInfo",
     "SendMessage",
@@ -122,6 +123,13 @@ class ToggleHold:
 
 
 @frozen(kw_only=True)
+class RestartIce:
+    """Make the audio path anew by a re-INVITE with new ICE credentials (RFC 8839 section 4.4.1.1.1)."""
+
+    call_id: str
+
+
+@frozen(kw_only=True)
 class SendDtmfInfo:
     """Send DTMF tones, each by INFO `application/dtmf-relay`; `,` is a pause of 2 s. Times are milliseconds."""
 
@@ -191,6 +199,7 @@ Command = (
     | Hold
     | Unhold
     | ToggleHold
+    | RestartIce
     | SendDtmfInfo
     | SendInfo
     | SendNotify

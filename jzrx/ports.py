@@ -118,8 +118,8 @@ class MediaConfig:
 class MediaSession(Protocol):
     """The audio of one call: one ICE and DTLS transport, one RTP stream each way."""
 
-    async def create_offer(self, *, held: bool = False) -> str:
-        """An SDP offer: the first, or a re-offer with the same ICE. `held`: `a=sendonly` (we hold)."""
+    async def create_offer(self, *, held: bool = False, restart: bool = False) -> str:
+        """An SDP offer: the first, or a re-offer; with the same ICE, or by `restart` new. `held`: `a=sendonly`."""
         ...
 
     async def create_answer(self, offer: str, *, held: bool = False) -> str:

@@ -3,8 +3,6 @@
 Rules
 - An offer of ours stays open until its final answer, until it is rolled back, or until an offer comes from there.
 - What an answer says takes effect at once, a provisional one too. A description that is refused changes nothing.
-- The way to the other side stays as long as its ICE and its fingerprint do. Where they change (another branch of a
-  fork, an ICE restart, media that moved to another server), a successor goes there from the same sockets.
 - Closing cancels whatever goes on; who waits for that gets a MediaError.
 """
 
@@ -23,6 +21,7 @@ from jzrx.media.stream import Sink, Stream
 from jzrx.media.thread import MediaThread
 from jzrx.media.transport import IceDtls
 from jzrx.media.watch import QualityWatch
+from jzrx.media.ways import Ways
 from jzrx.ports import AudioSource, MediaError
 from jzrx.types import CallQualityStats, MediaState
 
@@ -49,19 +48,23 @@ class MediaPeer:
         srtp: bool = True,
     ) -> None:
         self._thread = thread
-        self._servers = servers
-        self._loopback = loopback
         self._preferred = preferred
         self._srtp = srtp
         self._session_id = secrets.randbits(62)
         self._ssrc = secrets.randbits(32)
         self._cname = secrets.token_urlsafe(12)
         self._observer: Observer | None = None
-        self._way: IceDtls | None = None
         self._tasks: set[asyncio.Task[Any]] = set()  # what close() has to end
-        self._disposals: set[asyncio.Task[None]] = set()  # what close() has to wait for
-        self._gathering = asyncio.Lock()
-        self._connecting: asyncio.Task[None] | None = None
+        self._ways = Ways(
+            thread,
+            servers=servers,
+            loopback=loopback,
+            on_rtp=lambda packet: self._rtp_received(packet),
+            on_rtcp=lambda packet: self._rtcp_received(packet),
+            changed=self._way_changed,
+            crashed=self.crashed,
+            tasks=self._tasks,
+        )
         self._offer: SessionDescription | None = None  # ours, while it is open
         self._offered_hold = False
         self._before: Agreement | None = None  # what was agreed when the open offer was made
@@ -88,8 +91,14 @@ class MediaPeer:
 
     # --- offers and answers ---
 
-    async def create_offer(self, *, held: bool) -> str:
-        local = self._local(await self._gathered(controlling=True)) if self._srtp else self._plain()
+    async def create_offer(self, *, held: bool, restart: bool = False) -> str:
+        if not self._srtp:
+            local = self._plain()
+        elif restart and self._agreed is not None:
+            local = self._local(await self._ways.renewed())
+        else:
+            self._ways.withdraw()
+            local = self._local(await self._ways.gathered(controlling=True))
         self._offer = make_offer(local, self._agreed, held=held)
         self._offered_hold, self._before = held, self._agreed
         return build(self._offer)
@@ -100,10 +109,17 @@ class MediaPeer:
         if self._offer is None:
             raise MediaError("There is no open offer that this could answer.")
         agreement = apply_answer(self._offer, parse(text), self._before)
-        if self._moves(agreement):
-            # In the first exchange it is another branch of the fork that answered, and so another peer.
-            self._succeed(restart=False, same_peer=self._before is not None and self._same_peer(agreement))
-        self._adopt(agreement, held=self._offered_hold)
+        moves = self._moves(agreement)
+        # In the first exchange it is another branch of the fork that answered, and so another peer.
+        same_peer = self._before is not None and self._same_peer(agreement)
+        if self._ways.is_restarting:
+            moves = True
+            self._ways.restart(same_peer=same_peer)
+            if not same_peer:
+                self._forget_sound()
+        elif moves:
+            self._succeed(restart=False, same_peer=same_peer)
+        self._adopt(agreement, held=self._offered_hold, moves=moves)
         if not provisional:
             self._offer = None
 
@@ -112,16 +128,19 @@ class MediaPeer:
             raise MediaError(PLAIN)
         offer = parse(text)
         # What cannot be answered raises here, before anything was touched.
-        agreement = make_answer(offer, self._local(self._way or self._make_way()), self._agreed, held=held)
-        way = await self._gathered(controlling=False)
-        if self._moves(agreement):
+        agreement = make_answer(offer, self._local(self._ways.current), self._agreed, held=held)
+        way = await self._ways.gathered(controlling=False)
+        self._ways.withdraw()
+        moves = self._moves(agreement)
+        if moves:
             way = self._succeed(restart=True, same_peer=self._same_peer(agreement))
         agreement = make_answer(offer, self._local(way), self._agreed, held=held)
         self._offer = None
-        self._adopt(agreement, held=held)
+        self._adopt(agreement, held=held, moves=moves)
         return build(agreement.local)
 
     async def rollback(self) -> None:
+        self._ways.withdraw()
         if self._offer is not None and self._before is not None:
             self._agreed = self._before
             self._flow()
@@ -163,8 +182,8 @@ class MediaPeer:
             one.remote.address,
         ) == (other.remote.session_id, other.remote.address)
 
-    def _adopt(self, agreement: Agreement, *, held: bool) -> None:
-        connect = self._agreed is None or self._moves(agreement)
+    def _adopt(self, agreement: Agreement, *, held: bool, moves: bool) -> None:
+        connect = self._agreed is None or moves
         was_held = self._agreed is not None and self._agreed.remotely_held
         self._agreed, self._held = agreement, held
         if self._stream is None:
@@ -173,63 +192,25 @@ class MediaPeer:
                 action(self._stream)
             self._waiting.clear()
         self._flow()
-        if connect and self._way is not None:
-            self._connecting = self._thread.loop.create_task(self._connect(self._way, agreement))
-            self._tasks.add(self._connecting)
-            self._connecting.add_done_callback(self._tasks.discard)
+        if connect:
+            self._ways.connect(agreement.remote_audio, active=agreement.setup == "active")
         if agreement.remotely_held != was_held:
             self._tell().remote_hold_changed(agreement.remotely_held)
 
     # --- the way to the other side ---
 
-    def _make_way(self) -> IceDtls:
-        self._way = IceDtls(
-            self._thread.certificate(),
-            servers=self._servers,
-            loopback=self._loopback,
-            on_rtp=self._rtp_received,
-            on_rtcp=self._rtcp_received,
-            on_lost=self._lost,
-        )
-        return self._way
-
-    def _lost(self) -> None:
-        self._set_media(MediaState.FAILED, "The other side answers no connectivity checks any more.")
-
-    async def _gathered(self, *, controlling: bool) -> IceDtls:
-        async with self._gathering:  # else one that comes while another is being cancelled goes on with its remains
-            way = self._way or self._make_way()
-            try:
-                await way.gather(controlling=controlling)
-            except BaseException:
-                self._way = None
-                self._dispose(way)
-                raise
-            return way
-
     def _succeed(self, *, restart: bool, same_peer: bool) -> IceDtls:
-        assert self._way is not None
-        if self._connecting is not None:
-            self._connecting.cancel()
-        before, self._way = self._way, self._way.successor(restart=restart, same_peer=same_peer)
-        self._dispose(before)
+        self._forget_sound()
+        return self._ways.succeed(restart=restart, same_peer=same_peer)
+
+    def _forget_sound(self) -> None:
         if self._stream is not None:
             self._stream.restart()
-        return self._way
 
-    async def _connect(self, way: IceDtls, agreement: Agreement) -> None:
-        self._set_media(MediaState.CONNECTING)
-        try:
-            await way.connect(agreement.remote_audio, active=agreement.setup == "active")
-        except MediaError as error:
-            if way is self._way:
-                self._set_media(MediaState.FAILED, error.message)
-        except Exception as error:  # of a library: the call must not wait for ever
-            self.crashed(error)
-        else:
-            if way is self._way and not self._closed:
-                self._thread.wheel.add(self)
-                self._set_media(MediaState.CONNECTED)
+    def _way_changed(self, media: MediaState, reason: str | None) -> None:
+        if media is MediaState.CONNECTED and not self._closed:
+            self._thread.wheel.add(self)
+        self._set_media(media, reason)
 
     def _set_media(self, media: MediaState, reason: str | None = None) -> None:
         if self._closed or media is self._media:
@@ -269,12 +250,10 @@ class MediaPeer:
             self._stream.rtcp_received(packet)
 
     def _send_rtp(self, packet: bytes) -> None:
-        if self._way is not None:
-            self._way.send_rtp(packet)
+        self._ways.send_rtp(packet)
 
     def _send_rtcp(self, packet: bytes) -> None:
-        if self._way is not None:
-            self._way.send_rtcp(packet)
+        self._ways.send_rtcp(packet)
 
     def _flow(self) -> None:
         if self._stream is not None and self._agreed is not None:
@@ -339,12 +318,7 @@ class MediaPeer:
     async def stats(self) -> CallQualityStats | None:
         if self._stream is None or self._media is MediaState.NEW or self._media is MediaState.CONNECTING:
             return None
-        return self._stream.stats(self._checked)
-
-    @property
-    def _checked(self) -> float | None:
-        """The round trip of ICE's checks (s)."""
-        return self._way.round_trip_time if self._way is not None else None
+        return self._stream.stats(self._ways.round_trip_time)
 
     def _with_stream(self, action: Callable[[Stream], object]) -> None:
         if self._stream is not None:
@@ -356,7 +330,8 @@ class MediaPeer:
         """The wheel's."""
         if self._stream is not None:
             self._stream.tick(due)
-            self._watch.tick(due, self._stream, self._checked)
+            self._watch.tick(due, self._stream, self._ways.round_trip_time)
+            self._ways.tick(due)
 
     def crashed(self, error: Exception) -> None:
         """Something raised that never should; the wheel's, when `tick` did."""
@@ -392,11 +367,6 @@ class MediaPeer:
         finally:
             self._tasks.discard(task)
 
-    def _dispose(self, way: IceDtls) -> None:
-        task = self._thread.loop.create_task(way.close())
-        self._disposals.add(task)
-        task.add_done_callback(self._disposals.discard)
-
     async def close(self) -> None:
         """End everything; the thread, too, if this was its last peer. A second call does nothing."""
         if self._closed:
@@ -413,10 +383,7 @@ class MediaPeer:
                 for task in self._tasks:
                     task.cancel()
                 await asyncio.wait(self._tasks, timeout=CANCEL_INTERVAL)
-            if self._way is not None:
-                self._dispose(self._way)
-            while self._disposals:
-                await asyncio.wait(self._disposals)
+            await self._ways.close()
         finally:
             self._tell().closed()
             self._thread.leave(self)

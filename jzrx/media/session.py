@@ -69,9 +69,12 @@ class MediaSession:
 
     # --- offers and answers ---
 
-    async def create_offer(self, *, held: bool = False) -> str:
-        """An SDP offer: the first, or a re-offer with the same ICE. `held`: `a=sendonly` (we hold)."""
-        return await self._run(self._peer.create_offer(held=held))
+    async def create_offer(self, *, held: bool = False, restart: bool = False) -> str:
+        """An SDP offer: the first, or a re-offer with the same ICE. `held`: `a=sendonly` (we hold).
+
+        `restart`: a re-offer with new ICE, on new sockets. Media flows on as it does until that way is up.
+        """
+        return await self._run(self._peer.create_offer(held=held, restart=restart))
 
     async def create_answer(self, offer: str, *, held: bool = False) -> str:
         """Apply the remote offer and answer it; `held` keeps our own hold in the answer. Raises MediaError."""

@@ -66,6 +66,7 @@ class _Ice(Connection):
         self.on_media: Callable[[bytes, Literal["rtp", "rtcp"]], None] = lambda data, kind: None
         self.on_closed: Callable[[], None] = lambda: None
         self.round_trip_time: float | None = None
+        self.answers = 0
         self._servers = servers
         self._loopback = loopback
         self._hosts: asyncio.Future[list[Candidate]] | None = None
@@ -223,9 +224,11 @@ def _intercept(protocol: StunProtocol) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         answer = await ask(*args, **kwargs)
-        # Karn: once it was repeated (0.5 s), nobody knows which one was answered.
-        if (elapsed := loop.time() - started) < stun.RETRY_RTO and isinstance(protocol.receiver, _Ice):
-            protocol.receiver.round_trip_time = elapsed
+        if isinstance(protocol.receiver, _Ice):
+            protocol.receiver.answers += 1
+            # Karn: once it was repeated (0.5 s), nobody knows which one was answered.
+            if (elapsed := loop.time() - started) < stun.RETRY_RTO:
+                protocol.receiver.round_trip_time = elapsed
         return answer
 
     protocol.datagram_received = datagram_received  # type: ignore[method-assign]
@@ -257,6 +260,8 @@ class IceDtls:
         self._dtls: RTCDtlsTransport | None = None
         self._tx: pylibsrtp.Session | None = None
         self._rx: pylibsrtp.Session | None = None
+        self._media = 0  # datagrams of it that came
+        self._keeps_quiet = False  # the DTLS association goes on without this way
         self._closing = False
 
     def _use(self, ice: _Ice) -> None:
@@ -300,6 +305,11 @@ class IceDtls:
     def round_trip_time(self) -> float | None:
         """Of the last connectivity or consent check, in seconds."""
         return self._ice.round_trip_time
+
+    @property
+    def signs_of_life(self) -> int:
+        """Grows with each datagram of media, and each answer to a check."""
+        return self._media + self._ice.answers
 
     @property
     def is_up(self) -> bool:
@@ -363,19 +373,24 @@ class IceDtls:
             )
         self._tx, self._rx = dtls._tx_srtp, dtls._rx_srtp
 
-    def successor(self, *, restart: bool, same_peer: bool) -> "IceDtls":
+    def take_keys(self, other: "IceDtls") -> None:
+        """Go on with the DTLS association of `other`, which can carry media meanwhile; it will not say goodbye."""
+        self._tx, self._rx = other._tx, other._rx
+        other._keeps_quiet = True
+
+    def successor(self, *, restart: bool, same_peer: bool, on_lost: Callable[[], None]) -> "IceDtls":
         """The way to another remote from the same sockets; this one can then only be closed.
 
         `restart`: with new ICE credentials, as the answer to an ICE restart must have (RFC 8839 section 4.4.1.1.1);
         without, the remote answers the offer that this one was made for (a fork). `same_peer`: the keys go on.
         """
-        other = IceDtls(self._certificate, on_rtp=self._on_rtp, on_rtcp=self._on_rtcp, on_lost=self._on_lost)
+        other = IceDtls(self._certificate, on_rtp=self._on_rtp, on_rtcp=self._on_rtcp, on_lost=on_lost)
         if not restart:
             other._use(_Ice(local_username=self.ufrag, local_password=self.pwd))
         other._ice.take_sockets(self._ice)
         other._ice.ice_controlling = not restart
         if same_peer:
-            other._tx, other._rx = self._tx, self._rx
+            other.take_keys(self)
         return other
 
     async def close(self) -> None:
@@ -384,6 +399,8 @@ class IceDtls:
             return
         self._closing = True
         self._tx = self._rx = None
+        if self._keeps_quiet:
+            self._ice._nominated.clear()  # so that no close_notify of DTLS goes out
         if self._dtls is not None:
             task = self._dtls._task
             await self._dtls.stop()
@@ -410,6 +427,7 @@ class IceDtls:
     def _media_received(self, data: bytes, kind: Literal["rtp", "rtcp"]) -> None:
         if self._rx is None or len(data) > MAX_DATAGRAM:
             return
+        self._media += 1
         try:
             if kind == "rtcp":
                 self._on_rtcp(self._rx.unprotect_rtcp(data))

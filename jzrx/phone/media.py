@@ -147,8 +147,8 @@ async def _describe(
     session: MediaSession, output: OfferWanted | AnswerWanted | AnswerReceived | OfferRefused
 ) -> str | None:
     match output:
-        case OfferWanted(held=held):
-            return await session.create_offer(held=held)
+        case OfferWanted(held=held, restart=restart):
+            return await session.create_offer(held=held, restart=restart)
         case AnswerWanted(offer=offer, held=held):
             return await session.create_answer(offer, held=held)
         case AnswerReceived(answer=answer, provisional=provisional):

@@ -91,11 +91,15 @@ class Settle:
 
 @frozen
 class OfferWanted:
-    """Make an SDP offer for the call; feed back `description_made(call_id, ref, sdp)` or `description_failed`."""
+    """Make an SDP offer for the call; feed back `description_made(call_id, ref, sdp)` or `description_failed`.
+
+    `restart`: with new ICE credentials.
+    """
 
     call_id: str
     ref: int
     held: bool
+    restart: bool = False
 
 
 @frozen

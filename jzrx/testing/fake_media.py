@@ -80,6 +80,8 @@ class FakeSession:
         self.is_muted = False
         self.is_held = False
         self.is_closed = False
+        self.restarts = 0
+        """How often its ICE was begun anew."""
         self.source = config.source
         self.played: list[FakePlayback] = []
         self.tones: list[str] = []
@@ -91,6 +93,7 @@ class FakeSession:
         self._incoming = Subject[AudioFrame]()
         self._version = itertools.count(1)
         self._remotely_held = False
+        self._is_restarting = False
         self._media = MediaState.NEW
         self._settled = asyncio.Event()
 
@@ -122,8 +125,10 @@ class FakeSession:
 
     # --- what the client does (`jzrx.ports.MediaSession`) -----------------------------------------------------------
 
-    async def create_offer(self, *, held: bool = False) -> str:
+    async def create_offer(self, *, held: bool = False, restart: bool = False) -> str:
         self.is_held = held
+        self.restarts += restart
+        self._is_restarting = restart
         return self._describe("sendonly" if held else "sendrecv", "actpass")
 
     async def create_answer(self, offer: str, *, held: bool = False) -> str:
@@ -134,10 +139,13 @@ class FakeSession:
         return self._describe(ours, "active")
 
     async def set_answer(self, answer: str, *, provisional: bool = False) -> None:
+        restarting, self._is_restarting = self._is_restarting, False
         self._apply(answer)
+        if restarting:
+            self._change(MediaState.CONNECTED if self.connects else MediaState.CONNECTING)
 
     async def rollback(self) -> None:
-        self.is_held = False
+        self.is_held = self._is_restarting = False
 
     async def ready(self) -> None:
         await self._settled.wait()

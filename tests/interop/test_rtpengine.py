@@ -10,7 +10,7 @@ import pytest
 from jzrx.events import DtmfReceived
 from jzrx.media import tone
 from jzrx.types import MediaState
-from tests.media.parties import Party
+from tests.media.parties import Party, sever
 
 from .plainpeer import PlainPeer, plain_peer
 from .rtpengine import PLAIN_RTP, WEBRTC_CALLEE, WEBRTC_CALLER, RelayedCall, Rtpengine, bdecode, bencode
@@ -162,6 +162,30 @@ async def test_early_media_then_the_answer(party: Make, plain: PlainPeer, rtpeng
     await phone.session.set_answer(await call.answer(plain.describe()))
     await both_hear(phone, plain)
     assert phone.media == [MediaState.CONNECTING, MediaState.CONNECTED]
+
+
+@pytest.mark.parametrize("we_call", [True, False])
+async def test_our_ice_restart(party: Make, plain: PlainPeer, rtpengine: Rtpengine, we_call: bool) -> None:
+    """As from another network: what was before is dead. Once more, and a hold, then go on from there."""
+    phone = party(tone(PHONE_HZ))
+    call = calling(rtpengine) if we_call else called(rtpengine)
+    await (outgoing if we_call else incoming)(phone, plain, call)
+    await both_hear(phone, plain)
+
+    async def reoffer(**how: bool) -> None:
+        offer = await call.offer(await phone.session.create_offer(**how), from_callee=not we_call)
+        plain.connect(offer)
+        answer = plain.describe("recvonly" if "held" in how else "sendrecv")
+        await phone.session.set_answer(await call.answer(answer, from_callee=we_call))
+        await phone.session.ready()
+
+    for _ in range(2):
+        sever(phone)
+        await reoffer(restart=True)
+        await both_hear(phone, plain)
+    await reoffer(held=True)
+    await reoffer()
+    await both_hear(phone, plain)
 
 
 async def test_another_branch_of_a_fork_answers(party: Make, plain: PlainPeer, rtpengine: Rtpengine) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 from reactivex.abc import DisposableBase
@@ -11,6 +13,7 @@ from jzrx.events import CallEvent, DtmfReceived, DtmfSent, MediaStateChanged, Re
 from jzrx.media.frames import AudioFrame
 from jzrx.media.measure import dominant_tone, level
 from jzrx.media.session import MediaSession
+from jzrx.media.transport import IceDtls
 from jzrx.types import MediaState
 
 MEDIA_THREAD = "jzrx-media"
@@ -93,3 +96,34 @@ async def connect(offerer: Party, answerer: Party) -> None:
     await exchange(offerer, answerer)
     async with asyncio.timeout(5):
         await asyncio.gather(offerer.session.ready(), answerer.session.ready())
+
+
+def way_of(party: Party) -> IceDtls:
+    return party.session._peer._ways.current
+
+
+class Severed:
+    """A socket whose datagrams go nowhere."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def sendto(self, data: bytes, address: object = None) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def sever(party: Party) -> Callable[[], None]:
+    """Nothing passes the sockets that `party` has now, until what is returned is called."""
+    before = {each: (each.transport, each.datagram_received) for each in way_of(party)._ice._protocols}
+    for protocol, (socket, _) in before.items():
+        protocol.transport = Severed(socket)  # type: ignore[assignment]
+        protocol.datagram_received = lambda data, addr: None  # type: ignore[method-assign]
+
+    def mend() -> None:
+        for protocol, (socket, receive) in before.items():
+            protocol.transport, protocol.datagram_received = socket, receive  # type: ignore[method-assign]
+
+    return mend

@@ -429,7 +429,7 @@ async def test_a_second_answer_to_one_offer_is_reached_from_the_same_sockets() -
         offer = alice.describe()
         await connect(alice, bob)
         before = alice.way
-        alice.way = before.successor(restart=False, same_peer=False)
+        alice.way = before.successor(restart=False, same_peer=False, on_lost=alice.lost.set)
         closing = asyncio.ensure_future(before.close())
         assert alice.describe() == offer
         await asyncio.gather(alice.way.connect(carol.describe(), active=False), carol.way.connect(offer, active=True))
@@ -443,7 +443,7 @@ async def test_an_ice_restart_keeps_the_keys_and_changes_the_credentials() -> No
     async with gathered(alice, bob):
         await connect(alice, bob)
         before = alice.way, bob.way
-        alice.way, bob.way = (way.successor(restart=True, same_peer=True) for way in before)
+        alice.way, bob.way = (way.successor(restart=True, same_peer=True, on_lost=alice.lost.set) for way in before)
         assert alice.way.ufrag != before[0].ufrag
         assert alice.way.candidates
         await asyncio.gather(*(way.close() for way in before))

@@ -31,7 +31,7 @@ class Unacked:
 class Wish:
     """A re-INVITE of ours that waits for its turn, and what it is for; `tries` counts the 491s that it met."""
 
-    purpose: Literal["hold", "unhold", "refresh"]
+    purpose: Literal["hold", "unhold", "refresh", "restart"]
     token: int | None
     tries: int = 0
 

@@ -1,4 +1,4 @@
-"""Re-INVITE in both directions (RFC 3261 section 14): hold, unhold and refresh of ours, and whatever the other side
+"""Re-INVITE in both directions (RFC 3261 section 14): hold, refresh and ICE restart of ours, and what the other side
 offers.
 
 - One at a time: ours queue, in order. While one of ours is under way the other side's gets 491; while one of theirs is
@@ -73,7 +73,8 @@ def begin_next(session: Session) -> Step:
         session = evolve(session, wishes=tuple(rest))
         held = wish.held_after(session.held)
         if not wish.is_hold or held != session.held:
-            session, wanted = want(evolve(session, reoffer=wish), "reoffer", None, held)
+            restart = wish.purpose == "restart"
+            session, wanted = want(evolve(session, reoffer=wish), "reoffer", None, held, restart=restart)
             return session, outputs + wanted
         outputs += settle(wish.token)
     return session, outputs

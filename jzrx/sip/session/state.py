@@ -326,12 +326,14 @@ def want(
     purpose: Literal["invite", "progress", "answer", "reoffer", "reanswer"],
     offer: str | None,
     held: bool,
+    *,
+    restart: bool = False,
 ) -> Step:
-    """Ask the media for an answer to `offer`, or for an offer when there is none."""
+    """Ask the media for an answer to `offer`, or for an offer when there is none; `restart`: with new ICE."""
     ref = session.ref + 1
     session = evolve(session, ref=ref, making=Making(purpose, ref))
     if offer is None:
-        return session, [OfferWanted(session.id, ref, held)]
+        return session, [OfferWanted(session.id, ref, held, restart)]
     return session, [AnswerWanted(session.id, ref, offer, held)]
 
 

@@ -9,6 +9,7 @@ from jzrx.commands import (
     Dial,
     HangUp,
     Hold,
+    RestartIce,
     SendDtmfInfo,
     SendInfo,
     SendNotify,
@@ -103,6 +104,8 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
             return reoffer.ask(session, Wish("hold", token))
         case Unhold():
             return reoffer.ask(session, Wish("unhold", token))
+        case RestartIce():
+            return reoffer.ask(session, Wish("restart", token))
         case ToggleHold():
             return reoffer.ask(session, Wish("unhold" if reoffer.wanted_hold(session) else "hold", token))
         case SendInfo() if session.phase is Phase.CONFIRMED:
