@@ -306,8 +306,12 @@ async def test_d20_answer_takes_options_and_a_refusal_its_code(bench: Bench) -> 
     declined.hangup()
     busy.hangup(603)
     await bench.pass_time(0.1)
-    assert bench.peer.last_response(486)
-    assert bench.peer.last_response(603)
+    assert bench.peer.last_response(486).call_id == "call2"
+    assert bench.peer.last_response(603).call_id == "call3"
+    await inbound(bench, 4)
+    bench.client.decline_incoming()
+    await bench.pass_time(0.1)
+    assert bench.peer.last_response(486).call_id == "call4"
 
 
 async def test_d20_a_call_rings_as_long_as_the_caller_lets_it(bench: Bench) -> None:
