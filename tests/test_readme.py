@@ -1,10 +1,7 @@
 """The examples of the README run as pasted, but for the address of the server and the number that is called."""
 
-import asyncio
 import pkgutil
 import re
-import subprocess
-import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -12,20 +9,10 @@ from typing import Any
 import pytest
 
 import jzrx
-from jzrx.testing import EmbeddedSbc
+from tests.programs import run, run_towards_the_sbc
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 FIRST, REAL_SERVER, NO_LOOP, TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-
-
-def run(code: str, folder: Path) -> list[str]:
-    """The lines that it prints; it must print no error."""
-    (folder / "example.py").write_text(code)
-    done = subprocess.run(
-        [sys.executable, "example.py"], cwd=folder, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.splitlines()
 
 
 def test_example_has_at_most_15_lines() -> None:
@@ -35,18 +22,6 @@ def test_example_has_at_most_15_lines() -> None:
 def test_example_runs_as_pasted(tmp_path: Path) -> None:
     states = [line.removeprefix("alice: ") for line in run(FIRST, tmp_path)]
     assert [state for state in states if state != "None"] == ["idle", "connecting", "ringing", "connected", "ended"]
-
-
-async def run_towards_the_sbc(code: str, folder: Path) -> list[str]:
-    async with EmbeddedSbc({"alice": "secret"}) as sbc:
-        for there, here in (
-            ("wss://sbc.example.com:8443", sbc.url),
-            ("acme.sip.example.com", sbc.realm),
-            ("+15551230123", "echo"),
-        ):
-            assert there in code
-            code = code.replace(there, here)
-        return await asyncio.to_thread(run, code, folder)
 
 
 async def test_the_call_of_a_real_server(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ MAKERS = {
     "RegistrationError": Maker("RegistrationError", 0, 1),
     "JambonzError": Maker("JambonzError"),
     "ConnectionError": Maker("ConnectionError"),
+    "ConnectFailed": Maker("ConnectionError"),
     "CallEndCause": Maker("CallEndCause", 1, 0),
     "ValueError": Maker("ValueError"),
     "TypeError": Maker("TypeError"),
@@ -125,7 +126,8 @@ def _texts(node: ast.expr | None, scope: Scope) -> list[str]:
             return [reason_phrase(code)]
         case ast.Name() if node.id in scope:
             before = [value for value in scope[node.id] if value.lineno <= node.lineno]
-            return _texts((before or scope[node.id])[-1], {})
+            others = {name: values for name, values in scope.items() if name != node.id}
+            return _texts((before or scope[node.id])[-1], others)
         case _:
             return [HOLE]
 
@@ -134,8 +136,9 @@ def _part(part: ast.expr, scope: Scope) -> str:
     match part:
         case ast.Constant():
             return str(part.value)
-        case ast.FormattedValue(value=ast.Name(id=name)) if name.isupper() and name in scope:
-            return _texts(part.value, scope)[0]
+        case ast.FormattedValue(value=ast.Name(id=name)) if len(scope.get(name, ())) == 1:
+            texts = _texts(part.value, scope)
+            return texts[0] if len(texts) == 1 else HOLE
         case _:
             return HOLE
 
@@ -167,9 +170,24 @@ def _made_in(module: str, name: str, body: ast.AST, constants: Scope) -> Iterato
         if maker is None or (called == "ConnectionError" and module.startswith("media.")):  # the builtin one
             continue
         named = {keyword.arg: keyword.value for keyword in node.keywords}
-        text = node.args[maker.text] if len(node.args) > maker.text else named.get("message") or named.get("reason")
-        code = node.args[maker.code] if maker.code is not None and len(node.args) > maker.code else named.get("code")
-        yield from _made_of(maker, text, code, scope, f"{module}.{name}")
+        for args in _spread(node.args, scope):
+            text = args[maker.text] if len(args) > maker.text else named.get("message") or named.get("reason")
+            code = args[maker.code] if maker.code is not None and len(args) > maker.code else named.get("code")
+            yield from _made_of(maker, text, code, scope, f"{module}.{name}")
+
+
+def _spread(args: list[ast.expr], scope: Scope) -> Iterator[list[ast.expr]]:
+    """The arguments with what stands behind a `*` in its place, in all the ways that it can be."""
+    match args:
+        case [*before, ast.Starred(value=ast.IfExp(body=body, orelse=orelse))]:
+            for choice in (body, orelse):
+                yield from _spread([*before, ast.Starred(choice)], scope)
+        case [*before, ast.Starred(value=ast.Tuple(elts=parts))]:
+            yield [*before, *parts]
+        case [*before, ast.Starred(value=ast.Name(id=name))] if name in scope:
+            yield from _spread([*before, ast.Starred(scope[name][-1])], scope)
+        case _:
+            yield args
 
 
 def _made_of(maker: Maker, text: ast.expr | None, code: ast.expr | None, scope: Scope, where: str) -> Iterator[Failure]:
