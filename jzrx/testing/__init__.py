@@ -7,11 +7,13 @@ if TYPE_CHECKING:
     from jzrx.testing.fake_media import FakeMedia
     from jzrx.testing.impair import ImpairedMedia, Impairment
     from jzrx.testing.peer import Peer
+    from jzrx.testing.sbc.account import Account
     from jzrx.testing.sbc.journal import SbcEvent
     from jzrx.testing.sbc.server import EmbeddedSbc
     from jzrx.testing.virtual import CountedIds, Phone, brief, link, play
 
 __all__ = [
+    "Account",
     "CountedIds",
     "EmbeddedSbc",
     "FakeMedia",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Account": "jzrx.testing.sbc.account",
     "CountedIds": "jzrx.testing.virtual",
     "EmbeddedSbc": "jzrx.testing.sbc.server",
     "FakeMedia": "jzrx.testing.fake_media",

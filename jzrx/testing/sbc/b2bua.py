@@ -98,11 +98,13 @@ class Bridge:
         self._has_progressed = False
 
     def begin(self, contact: Uri, request: Request) -> None:
-        """Call the callee at its contact."""
+        """Call the callee at its contact; another user part, if the call wants it, changes nothing of the way."""
         self._caller.session.relay_to(self._callee.session)
         self._callee.session.relay_to(self._caller.session)
         headers = (*self._sids.to_callee(request.call_id), *x_headers(request))
-        self._callee.dial(str(contact), caller_id(request), headers)
+        user = request.headers.get("X-Override-To")
+        target = contact if user is None else contact.replace(user=user)
+        self._callee.dial(str(target), caller_id(request), headers)
 
     def _of_caller(self, event: CallEvent) -> None:
         match event:

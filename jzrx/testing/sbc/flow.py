@@ -264,7 +264,9 @@ class Flow:
             return
         leg.happened(cast(CallEvent, event))  # it has a call_id
         if isinstance(event, DtmfReceived):
-            self._desk.note(SbcEvent("dtmf", leg.user, event.tone))
+            # An application of jambonz reads A to D, which are events 12 to 15, as "1".
+            misread = leg.other is None and event.tone in "ABCD"
+            self._desk.note(SbcEvent("dtmf", leg.user, "1" if misread else event.tone))
         if isinstance(event, CallReleased):
             del self.legs[leg.id]
             self._end_when_empty()

@@ -1,7 +1,7 @@
 """One side of a call: what the server can do with it, and who hears what happens to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from jzrx.commands import Answer, Command, Dial, HangUp, SendProgress
@@ -14,7 +14,11 @@ from jzrx.types import Headers
 if TYPE_CHECKING:
     from jzrx.testing.sbc.flow import Flow
 
-__all__ = ["Leg"]
+__all__ = ["Leg", "Robot"]
+
+
+Robot = Callable[["Leg"], Coroutine[Any, Any, None]]
+"""Serves one call."""
 
 
 def _nobody(_event: CallEvent) -> None:
@@ -24,8 +28,8 @@ def _nobody(_event: CallEvent) -> None:
 class Leg:
     """A call between the server and one client, on that client's flow.
 
-    `other` is the leg that it is bridged to, None for a robot. `is_plain`: its client is offered plain RTP. `on_event`
-    hears of signalling and media, after the leg itself.
+    `other` is the leg that it is bridged to; or else `robot` serves it. `is_plain`: its client is offered plain RTP.
+    `on_event` hears of signalling and media, after the leg itself.
     """
 
     def __init__(self, flow: "Flow", user: str, invite: Request | None = None) -> None:
@@ -41,6 +45,7 @@ class Leg:
         self._answer_after: Headers | None = None
         self.is_answered = False
         self.other: Leg | None = None
+        self.robot: Robot | None = None
         self.on_event: Callable[[CallEvent], None] = _nobody
         self._ended = asyncio.Event()
 

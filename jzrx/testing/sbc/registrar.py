@@ -4,6 +4,7 @@ Rules
 - The realm stands in the Request-URI: an IPv4 address is refused at once, another realm with `X-Reason`.
 - A refresh from the same address while more than 30 s remain is granted without a challenge, but for 30 s only, and
   these 30 s are then how long the user can be called: who goes by the time that was asked for goes deaf.
+- More devices than the account may have are refused, and everybody where it is not active.
 - An un-REGISTER is challenged too, and removes the user's binding whoever made it.
 """
 
@@ -15,6 +16,7 @@ from attrs import evolve, frozen
 
 from jzrx.sip.message import Request
 from jzrx.sip.uri import Uri
+from jzrx.testing.sbc.account import Account
 from jzrx.testing.sbc.auth import Refusal, authenticate
 from jzrx.types import Headers
 
@@ -59,12 +61,19 @@ class Registrar(Generic[F]):
     """The bindings of one realm. `now` is a clock in seconds; `nonce` makes challenges."""
 
     def __init__(
-        self, realm: str, users: Mapping[str, str], *, now: Callable[[], float], nonce: Callable[[], str]
+        self,
+        realm: str,
+        users: Mapping[str, str],
+        *,
+        now: Callable[[], float],
+        nonce: Callable[[], str],
+        account: Account | None = None,
     ) -> None:
         self._realm = realm
         self._users = users
         self._now = now
         self._nonce = nonce
+        self._account = account or Account()
         self._bindings: dict[str, Binding[F]] = {}
 
     def register(self, request: Request, flow: F, source: str) -> Granted | Refusal:
@@ -77,6 +86,9 @@ class Registrar(Generic[F]):
         if request.to.uri.host.lower() != self._realm:
             return Refusal.because(403, "Unknown or invalid realm")
         user = request.to.uri.user or ""
+        refusal = self._account.refuse_device(sum(binding.user != user for binding in self.bindings)) if asked else None
+        if refusal is not None:
+            return refusal
         known = self._bindings.get(user)
         if asked and known is not None and known.source == source and self._now() + EARLY_REFRESH < known.expires_at:
             self._bindings[user] = evolve(known, reachable_until=self._now() + EARLY_REFRESH)

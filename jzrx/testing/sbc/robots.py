@@ -4,17 +4,13 @@ A robot is a coroutine function that gets the caller's leg; it is cancelled when
 call is hung up.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from jzrx.media.sources import tone
 from jzrx.ports import AudioSource
-from jzrx.testing.sbc.legs import Leg
+from jzrx.testing.sbc.legs import Leg, Robot
 
 __all__ = ["ROBOTS", "Robot", "busy", "echo", "never_answers", "player", "robot_of"]
-
-Robot = Callable[[Leg], Coroutine[Any, Any, None]]
-"""Serves one call."""
 
 QUEUE_TONE = 350
 """Hz of what a caller in a queue hears."""

@@ -18,8 +18,10 @@ from jzrx.ports import AudioSource
 from jzrx.sip.machine import AnswerWanted, RequestReceived
 from jzrx.sip.message import Request
 from jzrx.sip.uri import Uri
+from jzrx.testing.sbc.account import Account
 from jzrx.testing.sbc.auth import Refusal, authenticate
 from jzrx.testing.sbc.b2bua import Bridge, CallSids, caller_id, x_headers
+from jzrx.testing.sbc.checks import check
 from jzrx.testing.sbc.conference import Conferences
 from jzrx.testing.sbc.flow import Flow
 from jzrx.testing.sbc.incall import InCall
@@ -31,7 +33,7 @@ from jzrx.testing.sbc.registrar import Granted, Registrar
 from jzrx.testing.sbc.robots import ROBOTS, Robot, queue, robot_of
 from jzrx.testing.sbc.routing import ToRobot, ToUser, route
 from jzrx.testing.sbc.script import Script
-from jzrx.testing.sbc.transfers import Transfers
+from jzrx.testing.sbc.transfers import Transfers, take_over
 from jzrx.types import MediaState
 
 __all__ = ["EmbeddedSbc"]
@@ -44,6 +46,7 @@ MESSAGE_TIME = 5.0
 """Seconds that a MESSAGE which is passed on may stay unanswered."""
 
 Relay = Literal["relay", "refuse"]
+Refer = Literal["relay", "refuse", "hook"]
 
 
 class EmbeddedSbc:
@@ -56,13 +59,13 @@ class EmbeddedSbc:
     `app-SID` for each SID in `apps`, and the robots `echo`, `tone`, `noanswer` and `busy`. `apps` maps a SID to a robot
     (a coroutine function of the caller's leg), the name of one, or an audio source; without it there are `app-echo` and
     `app-tone`. With `device_app`, a SID of `apps`, every call but those to `app-SID` goes there, as for an account with
-    a device-calling application.
+    a device-calling application. `account` has the limits of the account, and what its users may call directly.
 
     It deviates from jambonz in three kindnesses: it passes a MESSAGE on (`messages="refuse"`: 503), it carries out a
-    REFER, with NOTIFYs (`refer="refuse"`: 501), and it offers DTLS-SRTP over plain ws too. `strict=True` does what a
-    stock jambonz does: 503, 501, and RTP/AVP offers to clients that registered as ws. A callee's refusal reaches the
-    caller as it is, as from an application that declines with it; strict, it is 603, as from the one that a user's
-    name stands for.
+    REFER, with NOTIFYs (`refer="refuse"`: 501; `"hook"`: as an application with a referHook, without NOTIFYs and with a
+    BYE in the end), and it offers DTLS-SRTP over plain ws too. `strict=True` does what a stock jambonz does: 503, 501
+    (unless "hook"), and RTP/AVP offers to clients that registered as ws. A callee's refusal reaches the caller as it
+    is, as from an application that declines with it; strict, it is 603, as from the one that a user's name stands for.
 
     `script` makes exceptions for tests; `events` tells what happens. Raises ValueError for users, apps or options that
     cannot be.
@@ -74,12 +77,13 @@ class EmbeddedSbc:
         *,
         apps: Mapping[str, Robot | AudioSource | str] | None = None,
         messages: Relay = "relay",
-        refer: Relay = "relay",
+        refer: Refer = "relay",
         strict: bool = False,
         device_app: str | None = None,
+        account: Account | None = None,
         port: int | None = None,
     ) -> None:
-        _check(users, messages, refer, port)
+        check(users, messages, refer, port)
         given = {"echo": "echo", "tone": "tone"} if apps is None else apps
         self._apps = {sid: robot_of(app, sid) for sid, app in given.items()}
         if device_app is not None and device_app not in self._apps:
@@ -89,16 +93,21 @@ class EmbeddedSbc:
         self._relays_messages = messages == "relay" and not strict
         self._strict = strict
         self._port = port
-        self._account = str(uuid.uuid4())
+        self._account = account or Account()
         self._application = str(uuid.uuid4())
         self._script = Script()
         self._events = Subject[SbcEvent]()
         self._registrar = Registrar[Flow](
-            REALM, self._users, now=lambda: asyncio.get_running_loop().time(), nonce=lambda: secrets.token_hex(16)
+            REALM,
+            self._users,
+            now=lambda: asyncio.get_running_loop().time(),
+            nonce=lambda: secrets.token_hex(16),
+            account=self._account,
         )
         self._conferences = Conferences()
-        refers = refer == "relay" and not strict
-        self._in_call = InCall(self.spawn, self.note, self._pass_on, Transfers(self).refer if refers else None)
+        refers = refer == "hook" or (refer == "relay" and not strict)
+        transfers = Transfers(self, reports=refer == "relay")
+        self._in_call = InCall(self.spawn, self.note, self._pass_on, transfers.refer if refers else None)
         self._flows: set[Flow] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[Server] = []
@@ -286,18 +295,24 @@ class EmbeddedSbc:
             self.note(SbcEvent("refused", request.from_.uri.user, detail))
 
     def _invite(self, flow: Flow, key: str, request: Request) -> None:
-        # Realm and target first: a call to another realm is 404 whoever calls.
-        target = self.route(request.uri)
-        proven = self._authenticated(request) if target != Refusal(404) else Refusal(404)
+        # The realm first, then the limits: neither asks who calls.
+        foreign = Refusal(404) if request.uri.host.lower() != REALM else None
+        calls = sum(leg.is_caller for each in self._flows for leg in each.legs.values())
+        proven = foreign or self._account.refuse_call(calls) or self._authenticated(request)
         if isinstance(proven, Refusal):
             self._refuse(flow, key, request, proven)
             return
+        leg = Leg(flow, proven, request)
+        replaces = request.headers.get("Replaces")
+        target = self._replaced(replaces) if replaces is not None else self._route(request.uri, proven)
         if isinstance(target, Refusal):
             self._refuse(flow, key, request, target)
             return
-        leg = Leg(flow, proven, request)
         self.note(SbcEvent("called", proven, request.uri.user or ""))
-        if isinstance(target, ToRobot):
+        if isinstance(target, Leg):
+            flow.admit(key, leg)
+            take_over(leg, target, self.serve)
+        elif isinstance(target, ToRobot):
             flow.admit(key, leg)
             self.serve(leg, target.robot)
         else:
@@ -313,16 +328,25 @@ class EmbeddedSbc:
             return
         callee, contact = reached
         flow.admit(key, caller)
-        sids = CallSids(account=self._account, application=self._application, call=str(uuid.uuid4()))
+        sids = CallSids(account=self._account.sid, application=self._application, call=str(uuid.uuid4()))
         Bridge(caller, callee, sids, self.note, strict=self._strict).begin(contact, request)
 
     # --- what a transfer needs (`Switchboard`) -----------------------------------------------------------------------
 
     def route(self, target: Uri) -> ToUser | ToRobot | Refusal:
-        """Where a call to `target` goes."""
+        """Where a call to `target` goes, for who may call everything."""
+        return self._route(target, None)
+
+    def _replaced(self, replaces: str) -> Leg | Refusal:
+        """The leg whose place an INVITE takes; jambonz looks at the Call-ID alone."""
+        leg = self.leg_of(replaces.partition(";")[0].strip())
+        return Refusal(404) if leg is None or not leg.is_answered else leg
+
+    def _route(self, target: Uri, user: str | None) -> ToUser | ToRobot | Refusal:
         return route(
             target,
             realm=REALM,
+            may=lambda what: user is None or self._account.may_call(user, what),
             is_registered=lambda user: self._registrar.find(user) is not None,
             apps=self._apps,
             device_app=self._device_app,
@@ -364,10 +388,15 @@ class EmbeddedSbc:
                     pass
 
         leg.on_event = happened
+        leg.robot = robot
+        code = 603  # the application has ended without an answer
         try:
             await robot(leg)
+        except Exception:
+            code = 480  # its webhook has failed
+            raise
         finally:
-            leg.hang_up()  # 480 if it has not answered, as when an application's webhook fails
+            leg.hang_up(code)
 
     # --- MESSAGE -----------------------------------------------------------------------------------------------------
 
@@ -405,17 +434,3 @@ class EmbeddedSbc:
             return 408
         except CallError as error:
             return error.code or 500
-
-
-def _check(users: Mapping[str, str], messages: str, refer: str, port: int | None) -> None:
-    wanted = 'users must be a mapping of names to passwords, none of them empty, such as {"alice": "secret"}'
-    if not isinstance(users, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(wanted)
-    for name, password in users.items():
-        if not name or not password or not isinstance(name, str) or not isinstance(password, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(wanted)
-    for option, value in (("messages", messages), ("refer", refer)):
-        if value not in ("relay", "refuse"):
-            raise ValueError(f"{option} must be 'relay' or 'refuse', not {value!r}")
-    if port is not None and (not isinstance(port, int) or not 1 <= port <= 65535):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"port must be 1 to 65535, or None for a free one, not {port!r}")

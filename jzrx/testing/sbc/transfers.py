@@ -2,7 +2,8 @@
 
 Blind: the target is called; when it answers, the other side is connected to it. Attended (`Replaces` in Refer-To): the
 other side is connected to the party of the call that is named. Then whoever asked is told 200, and hangs up. When it
-fails, whoever asked is told why, and that call goes on.
+fails, whoever asked is told why, and that call goes on. Without the NOTIFYs, as jambonz is, it says nothing, and ends
+the call by BYE when it has succeeded.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from jzrx.testing.sbc.robots import Robot
 from jzrx.testing.sbc.routing import ToRobot, ToUser
 from jzrx.types import MediaState
 
-__all__ = ["Switchboard", "Transfers", "join"]
+__all__ = ["Switchboard", "Transfers", "join", "take_over"]
 
 
 class Switchboard(Protocol):
@@ -57,10 +58,11 @@ class Switchboard(Protocol):
 
 
 class Transfers:
-    """All transfers of one server."""
+    """All transfers of one server. `reports`: with NOTIFYs."""
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    def __init__(self, switchboard: Switchboard, *, reports: bool) -> None:
         self._switchboard = switchboard
+        self._reports = reports
 
     def refer(self, leg: Leg, request: Request) -> None:
         """The client of `leg` sends REFER."""
@@ -79,14 +81,16 @@ class Transfers:
 
     async def _carry_out(self, leg: Leg, referred: Leg, target: Uri) -> None:
         self._switchboard.note(SbcEvent("transferring", leg.user, f"{referred.user} to {target.user}"))
-        _report(leg, 100)
+        self._report(leg, 100)
         replaces = dict(target.headers).get("Replaces")
         if replaces is None:
             code = await self._blind(leg, referred, target)
         else:
             code = self._attended(leg, referred, replaces.partition(";")[0])
         self._switchboard.note(SbcEvent("transferred", leg.user, f"{code} {reason_phrase(code)}"))
-        _report(leg, code, final=True)
+        self._report(leg, code, final=True)
+        if code == 200 and not self._reports:
+            leg.hang_up()
 
     def _attended(self, leg: Leg, referred: Leg, sip_call_id: str) -> int:
         consultation = self._switchboard.leg_of(sip_call_id)
@@ -113,7 +117,7 @@ class Transfers:
             return 480
         party, contact = reached
         outcome = asyncio.get_running_loop().create_future()
-        party.on_event = _outcome(outcome, lambda code: _report(leg, code))
+        party.on_event = _outcome(outcome, lambda code: self._report(leg, code))
         party.dial(str(contact), f"<sip:{referred.user}@localhost;transport=ws>", ())
         code: int = await outcome
         if code == 200 and referred.is_over:
@@ -123,6 +127,10 @@ class Transfers:
             _let_go(leg)
             self._connect(referred, party)
         return code
+
+    def _report(self, leg: Leg, code: int, *, final: bool = False) -> None:
+        if self._reports and not leg.is_over:
+            leg.flow.do(SendNotify(call_id=leg.id, code=code, reason=reason_phrase(code), final=final))
 
     def _connect(self, one: Leg, other: Leg) -> None:
         join(one, other)
@@ -136,6 +144,18 @@ def join(one: Leg, other: Leg) -> None:
     one.session.relay_to(other.session)
     other.session.relay_to(one.session)
     one.on_event, other.on_event = _joined(one, other), _joined(other, one)
+
+
+def take_over(leg: Leg, replaced: Leg, serve: Callable[[Leg, Robot], None]) -> None:
+    """An INVITE with Replaces (RFC 3891): `leg` is in the call in the place of `replaced`, which is ended by BYE."""
+    party, robot = replaced.other, replaced.robot
+    if party is not None:
+        leg.answer()
+        _let_go(replaced)
+        join(leg, party)
+    elif robot is not None:
+        serve(leg, robot)
+    replaced.hang_up()
 
 
 def _joined(leg: Leg, other: Leg) -> Callable[[CallEvent], None]:
@@ -178,8 +198,3 @@ async def _resume(leg: Leg) -> None:
     """Whoever was on hold is so no more."""
     with contextlib.suppress(CallError):  # it has hung up meanwhile, or wants to stay as it is
         await leg.ask(Unhold(call_id=leg.id))
-
-
-def _report(leg: Leg, code: int, *, final: bool = False) -> None:
-    if not leg.is_over:
-        leg.flow.do(SendNotify(call_id=leg.id, code=code, reason=reason_phrase(code), final=final))

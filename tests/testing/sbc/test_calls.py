@@ -133,6 +133,13 @@ async def test_who_is_not_registered_is_480_with_its_reason(alice: RawPhone) -> 
         assert (refused.status, refused.header("X-Reason")) == (480, "no configured application"), target
 
 
+async def test_another_user_part_may_stand_in_the_request_uri(alice: RawPhone, bob: RawPhone) -> None:
+    """The dial verb's override: the call still is for that contact."""
+    await dial(alice, "bob", "X-Override-To: +4930123")
+    offered = await bob.incoming("INVITE")
+    assert offered.start_line == f"INVITE sip:+4930123@{bob.host};transport=ws SIP/2.0"
+
+
 async def test_a_number_loses_its_plus() -> None:
     async with (
         EmbeddedSbc({**USERS, "4930123": "x"}) as sbc,
@@ -151,6 +158,34 @@ async def test_limits_by_script(sbc: EmbeddedSbc, alice: RawPhone, bob: RawPhone
     refused = await alice.answer(request)
     assert refused.start_line == "SIP/2.0 503 Max Account Calls In Progress"
     assert refused.header("X-Call-Limit") == "2"
+
+
+async def test_replaces_takes_the_place_of_the_leg_with_that_call_id(
+    connect: Connect, alice: RawPhone, bob: RawPhone
+) -> None:
+    """The Call-ID alone counts; the old leg gets BYE, and the other side stays in its call."""
+    carol = await connect("alice")
+    first = await call(alice, bob)
+    replaces = f"Replaces: {first.final.header('Call-ID')};to-tag=x;from-tag=y"
+    _, dialog = await answered(carol, await dial(carol, "bob", replaces))
+    ended = await alice.incoming("BYE")
+    await alice.respond(ended, 200, "OK")
+    assert ended.header("Call-ID") == first.final.header("Call-ID")
+    await never(bob, "BYE")
+    await dialog.ask("BYE")
+    assert await bob.incoming("BYE")
+
+
+async def test_replaces_of_an_unknown_call_is_404(alice: RawPhone, bob: RawPhone) -> None:
+    refused = await alice.answer(await dial(alice, "bob", "Replaces: nobody;to-tag=x;from-tag=y"), 200)
+    assert refused.status == 404
+
+
+async def test_no_session_timer_goes_on_to_the_callee_and_none_is_echoed(alice: RawPhone, bob: RawPhone) -> None:
+    timer = ("Session-Expires: 1800", "Min-SE: 90", "Supported: timer")
+    made = await call(alice, bob, *timer)
+    assert made.offered.headers("Session-Expires") == []
+    assert made.final.headers("Session-Expires") == []
 
 
 # --- how it ends ------------------------------------------------------------------------------------------------------
@@ -241,6 +276,12 @@ async def test_a_hold_that_the_other_side_refuses_is_refused(alice: RawPhone, bo
     await bob.respond(await bob.incoming("INVITE"), 488, "Not Acceptable Here")
     assert (await alice.answer(reinvite, 200)).status == 488
     assert (await up.caller.ask("OPTIONS")).status == 200, "the call lives on"
+
+
+async def test_update_is_200(alice: RawPhone, bob: RawPhone) -> None:
+    """Nobody listens for it."""
+    made = await call(alice, bob)
+    assert (await made.caller.ask("UPDATE")).status == 200
 
 
 async def test_a_reinvite_keeps_the_servers_ice(alice: RawPhone, bob: RawPhone) -> None:

@@ -10,6 +10,7 @@ from reactivex import operators as ops
 from jzrx import AudioFrame, CallError, JambonzCall, JambonzClient, create_jambonz_client
 from jzrx.media import tone
 from jzrx.media.measure import dominant_tone, tone_level
+from jzrx.testing.sbc.journal import SbcEvent
 from jzrx.testing.sbc.legs import Leg
 from jzrx.testing.sbc.robots import ROBOTS
 from jzrx.testing.sbc.server import EmbeddedSbc
@@ -181,3 +182,25 @@ async def test_nothing_is_left_of_a_call_to_a_robot(sbc: EmbeddedSbc, connect: C
         await call.hangup()
         await ended.get()
     assert alice.call_count == 0
+
+
+async def test_an_application_that_ends_without_an_answer_is_603(connect: Connect) -> None:
+    async def silent(leg: Leg) -> None:
+        leg.progress()
+
+    async with EmbeddedSbc({"alice": "x"}, apps={"silent": silent}) as server:
+        alice = await connect("alice", server=server)
+        with pytest.raises(CallError) as refused:
+            await made(alice, "app-silent")
+    assert refused.value.code == 603
+
+
+async def test_an_application_reads_a_to_d_as_1(sbc: EmbeddedSbc, connect: Connect) -> None:
+    """They come as events 12 to 15 (RFC 4733), and jambonz reads their first digit."""
+    alice = await connect("alice")
+    call = await made(alice, "echo")
+    await call.media_ready()
+    noted: asyncio.Queue[SbcEvent] = asyncio.Queue()
+    sbc.events.pipe(ops.filter(lambda event: event.what == "dtmf")).subscribe(noted.put_nowait)
+    await call.send_dtmf("5D", method="rtp")
+    assert [(await noted.get()).detail, (await noted.get()).detail] == ["5", "1"]

@@ -147,3 +147,36 @@ async def test_to_nobody_when_a_robot_is_the_other_side(table: Table) -> None:
     with pytest.raises(CallError, match="603"):
         await call.transfer("carol")
     assert call.state == "connected"
+
+
+# --- as a stock jambonz does it ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", ["hook"], indirect=True)
+async def test_a_referhook_sends_no_notify_and_ends_the_call_by_bye(table: Table) -> None:
+    """202, then BYE: which is a success that was confirmed."""
+    call = await calling(table.alice, "bob")
+    transferred: list[Transferred] = []
+    table.alice.events.subscribe(lambda event: transferred.append(event) if isinstance(event, Transferred) else None)
+    await call.transfer("carol")
+    assert [event.confirmed for event in transferred] == [True]
+    await hears_tone(await the_call_of(table.carol), HZ["bob"])
+
+
+@pytest.mark.parametrize("table", ["hook"], indirect=True)
+async def test_a_referhook_that_fails_says_nothing_and_the_call_stays(table: Table) -> None:
+    """So the client cannot know, and says so."""
+    call = await calling(table.alice, "bob")
+    transferred: list[Transferred] = []
+    table.alice.events.subscribe(lambda event: transferred.append(event) if isinstance(event, Transferred) else None)
+    await call.transfer("nobody")
+    assert [event.confirmed for event in transferred] == [False]
+
+
+@pytest.mark.parametrize("table", ["refuse"], indirect=True)
+async def test_without_a_referhook_a_transfer_is_501_and_the_call_stays(table: Table) -> None:
+    call = await calling(table.alice, "bob")
+    with pytest.raises(CallError) as refused:
+        await call.transfer("carol")
+    assert refused.value.code == 501
+    assert call.state == "connected"
