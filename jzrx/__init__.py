@@ -38,6 +38,7 @@ from jzrx.types import (
     MediaState,
     SipInfo,
     SipMessage,
+    TransferRequest,
 )
 
 # ConnectionError is left out: `from jzrx import *` must not replace the builtin one.
@@ -77,6 +78,7 @@ __all__ = [
     "SipMessage",
     "StateObservable",
     "StoreView",
+    "TransferRequest",
     "UseCall",
     "UseCallSnapshot",
     "UseCalls",

@@ -323,7 +323,9 @@ class JambonzCall:
         """Call `handler` on each `event` until the result is disposed.
 
         accepted, progress, ended and failed (`CallEndCause`), stateChanged (`CallState`), hold, mute and remoteHold
-        (`bool`), dtmf (`str`), qualityStats (`CallQualityStats`), warning and warningCleared (`CallWarning`); the
+        (`bool`), dtmf (`str`), info (`SipInfo`), qualityStats (`CallQualityStats`), warning and warningCleared
+        (`CallWarning`); transferred and transferFailed (`CallError`) of our transfers; transferRequested
+        (`TransferRequest`) and replacement (the `JambonzCall` that comes in the place of this one) of others'. The
         snake_case spelling will do. Exactly one of ended and failed comes, when the call has left `client.calls`.
         ValueError for any other name.
         """

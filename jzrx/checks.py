@@ -87,6 +87,12 @@ def flag(_: Any, attribute: Attribute, value: Any) -> None:
         raise refusal(attribute.name, value, "True or False")
 
 
+def policy(_: Any, attribute: Attribute, value: Any) -> None:
+    """Yes, no, or a function that decides."""
+    if not isinstance(value, bool) and not callable(value):
+        raise refusal(attribute.name, value, "True, False, or a function that decides")
+
+
 def number(low: float, high: float, unit: str, *, whole: bool = False, optional: bool = False) -> Validator:
     """A number of `unit` from `low` to `high`."""
 

@@ -16,6 +16,7 @@ __all__ = [
     "Disconnect",
     "HangUp",
     "Hold",
+    "RefuseTransfer",
     "Register",
     "RestartIce",
     "SendDtmfInfo",
@@ -55,7 +56,8 @@ class Dial:
     """Call `target`, a SIP URI. `no_answer_timeout` (s): give up after that long without an answer.
     `follow_redirects`: a 3xx sends the call where it points.
 
-    `from_` replaces our own name and address, as a server does that passes a call on.
+    `from_` replaces our own name and address, as a server does that passes a call on. `in_place_of`: the call whose
+    other side asked for this one by REFER (`TransferRequested`), which is thereby accepted. `held`: it begins on hold.
     """
 
     call_id: str
@@ -64,6 +66,8 @@ class Dial:
     no_answer_timeout: float | None = None
     follow_redirects: bool = False
     from_: str | None = None
+    in_place_of: str | None = None
+    held: bool = False
 
 
 @frozen(kw_only=True)
@@ -78,10 +82,11 @@ class SendProgress:
 
 @frozen(kw_only=True)
 class Answer:
-    """Answer an inbound call."""
+    """Answer an inbound call. `held`: with its other side on hold."""
 
     call_id: str
     headers: Headers = ()
+    held: bool = False
 
 
 @frozen(kw_only=True)
@@ -151,12 +156,25 @@ class SendInfo:
 
 @frozen(kw_only=True)
 class SendNotify:
-    """Tell the other side, which sent REFER, how far its transfer is (RFC 3515 section 2.4.4). `final`: that is all."""
+    """Tell the other side, which sent REFER, how far its transfer is (RFC 3515 section 2.4.4). `final`: that is all.
+
+    `refer`: the CSeq number of that REFER. For a server that carries REFERs out itself.
+    """
 
     call_id: str
     code: int
     reason: str
     final: bool = False
+    refer: int | None = None
+
+
+@frozen(kw_only=True)
+class RefuseTransfer:
+    """Refuse the transfer that the other side asks for (`TransferRequested`)."""
+
+    call_id: str
+    code: int = 603
+    reason: str | None = None
 
 
 @frozen(kw_only=True)
@@ -203,6 +221,7 @@ Command = (
     | SendDtmfInfo
     | SendInfo
     | SendNotify
+    | RefuseTransfer
     | Transfer
     | SendMessage
 )

@@ -64,6 +64,7 @@ __all__ = [
     "RemotePartyChanged",
     "StatsSampled",
     "TransferFailed",
+    "TransferRequested",
     "Transferred",
     "Unregistered",
     "WarningCleared",
@@ -76,12 +77,16 @@ __all__ = [
 
 @frozen(kw_only=True)
 class CallCreated:
-    """An outbound call was made; nothing was sent yet. `remote_identity` is the target as dialled."""
+    """An outbound call was made; nothing was sent yet. `remote_identity` is the target as dialled.
+
+    `in_place_of`: the call whose other side asked for this one (REFER), and whose place it takes.
+    """
 
     at: float
     call_id: str
     remote_identity: str
     remote_uri: str
+    in_place_of: str | None = None
 
 
 @frozen(kw_only=True)
@@ -94,13 +99,14 @@ class CallDialed:
 
 @frozen(kw_only=True)
 class CallReceived:
-    """An INVITE arrived; the call rings here."""
+    """An INVITE arrived; the call rings here. `in_place_of`: or takes the place of that one (Replaces, RFC 3891)."""
 
     at: float
     call_id: str
     remote_uri: str
     remote_display_name: str | None = None
     headers: Headers = ()
+    in_place_of: str | None = None
 
 
 @frozen(kw_only=True)
@@ -170,7 +176,7 @@ class CallEnded:
 class CallReleased:
     """The ended call left the list of calls. It follows `CallEnded` at once and carries the same cause.
 
-    `back_to`: the call in whose place it came and never began, as the hold of that one was refused.
+    `back_to`: the call in whose place it came, and which is in front again, as this one was never answered.
     """
 
     at: float
@@ -305,6 +311,21 @@ class TransferFailed:
 
 
 @frozen(kw_only=True)
+class TransferRequested:
+    """The other side asks us to call `target`, a URI, instead (REFER, RFC 3515).
+
+    `referred_by`: who asks, by its own word (RFC 3892). `replaces`: what the new call is to replace at the target.
+    """
+
+    at: float
+    call_id: str
+    target: str
+    referred_by: str | None = None
+    replaces: str | None = None
+    headers: Headers = ()
+
+
+@frozen(kw_only=True)
 class StatsSampled:
     """A sample of the call's quality was taken."""
 
@@ -337,6 +358,7 @@ CallEvent = (
     | InfoReceived
     | Transferred
     | TransferFailed
+    | TransferRequested
     | StatsSampled
 )
 """What happens in one call; each has a `call_id`."""

@@ -4,7 +4,7 @@ import difflib
 import importlib.util
 import re
 import ssl as tls
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,6 +15,7 @@ from jzrx import checks
 from jzrx.checks import Attribute
 from jzrx.incoming import IncomingPolicy
 from jzrx.ports import AudioSource, IceServer, MediaEngine
+from jzrx.types import TransferRequest
 
 __all__ = [
     "DEFAULT_USER_AGENT",
@@ -35,6 +36,9 @@ DEFAULT_USER_AGENT = f"jambonz-webrtc-{VERSION}"
 
 Audio = AudioSource | Callable[[], AudioSource]
 """What a call sends: a source, or a function of no arguments that makes one, called once per call."""
+
+TransferPolicy = bool | Callable[[TransferRequest], bool | Awaitable[bool]]
+"""Whether to accept a transfer by somebody else, or who decides that."""
 
 GOOGLE_STUN = IceServer(("stun:stun.l.google.com:19302",))
 
@@ -185,6 +189,10 @@ class JambonzClientOptions:
     `incoming` is what becomes of calls that come in, where nobody is asked (`IncomingPolicy`, or a mapping).
     `media` replaces the media engine, as with `jzrx.testing.FakeMedia`. `background`: `connect()` may be called without
     a running event loop and then uses a daemon thread with a loop of its own.
+
+    `accept_transfers`: whether the other side of a call may have it go on with somebody else (REFER in the call, or an
+    INVITE that replaces it): True, False (603), or a function, also `async`, that decides on a `TransferRequest`. What
+    is accepted is called in our name, as `call` would; only who is in a call with us can ask for it.
     """
 
     # The required ones have a default only so that a missing one is a ValueError like any other bad value.
@@ -211,6 +219,7 @@ class JambonzClientOptions:
     follow_redirects: bool = field(default=False, validator=checks.flag)
     media: MediaEngine | None = field(default=None, validator=_media)
     incoming: IncomingPolicy = field(factory=IncomingPolicy, converter=_incoming)
+    accept_transfers: TransferPolicy = field(default=True, validator=checks.policy)
     background: bool = field(default=False, validator=checks.flag)
 
     @property

@@ -17,6 +17,7 @@ __all__ = [
     "Originator",
     "SipInfo",
     "SipMessage",
+    "TransferRequest",
     "WarningName",
 ]
 
@@ -159,3 +160,21 @@ class SipInfo:
     def text(self) -> str:
         """The body as text (UTF-8; what is none becomes U+FFFD)."""
         return self.body.decode("utf-8", "replace")
+
+
+@frozen
+class TransferRequest:
+    """Somebody asks for a call of ours to go on with somebody else; what `accept_transfers` decides on.
+
+    `kind` "refer": the other side of the call `call_id` asks us to call `target` instead (REFER); `replaces` is what
+    our call is to replace there. "replaces": `target` wants to take the place of that other side (INVITE with
+    Replaces); `replaces` names the dialog. `referred_by` is who asks for it, by its own word (RFC 3892); `headers` are
+    those of the request. None of it is proven by more than the server that passed it on.
+    """
+
+    kind: Literal["refer", "replaces"]
+    call_id: str
+    target: str
+    referred_by: str | None = None
+    replaces: str | None = None
+    headers: Headers = ()

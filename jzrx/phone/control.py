@@ -71,11 +71,14 @@ class CallControl:
         more_headers: Mapping[str, str],
         *,
         hold_current: bool,
+        in_place_of: CallSnapshot | None = None,
     ) -> "tuple[JambonzCall, Action[JambonzCall]]":
         """A new call, idle; it is dialled on the loop's next turn, or after the current call is on hold.
 
-        Returns it, and the action that is done when it is answered.
+        `in_place_of`: the call whose other side asked for it; then it is dialled at once, and begins as that one is:
+        muted, or on hold. Returns it, and the action that is done when it is answered.
         """
+        old = in_place_of
         line = self._phone.open_line()
         call_id = self._phone.parts.ids.token()
         command = commands.Dial(
@@ -86,8 +89,10 @@ class CallControl:
             follow_redirects=self._phone.options.follow_redirects
             if options.follow_redirects is None
             else options.follow_redirects,
+            in_place_of=None if old is None else old.id,
+            held=old is not None and old.is_held,
         )
-        config = self._config(options)
+        config = self.config(options)
         idle = CallSnapshot(
             id=call_id,
             direction=CallDirection.OUTBOUND,
@@ -95,6 +100,7 @@ class CallControl:
             remote_identity=identity,
             remote_uri=target,
             created_at=line.now,
+            in_place_of=command.in_place_of,
         )
         call = self._phone.call(call_id, idle)
         if config.sink is not None and self._phone.options.media is None:
@@ -104,7 +110,14 @@ class CallControl:
 
         def begin() -> None:
             self._undialed[call_id] = _Undialed(command, lambda _, error: settled(call, error), hold_current)
-            line.emit(CallCreated(at=idle.created_at, call_id=call_id, remote_identity=identity, remote_uri=target))
+            created = CallCreated(
+                at=idle.created_at,
+                call_id=call_id,
+                remote_identity=identity,
+                remote_uri=target,
+                in_place_of=command.in_place_of,
+            )
+            line.emit(created)
             try:
                 line.media.open(call_id, config)
             except Exception as error:
@@ -112,7 +125,11 @@ class CallControl:
                 # On the next turn, as all that follows: who made the call has handlers to attach first.
                 line.loop.call_soon(self._fail_undialed, call_id, CallEndCause(500, f"No media: {error}", "local"))
                 return
-            if hold_current:
+            if old is not None and old.is_muted:
+                self.mute(idle, True)
+            if old is not None:
+                self._dial(call_id)
+            elif hold_current:
                 self._switchboard.make_room(line, call_id, proceed, self._refuser(call_id))
             else:
                 proceed()
@@ -152,9 +169,14 @@ class CallControl:
         if line is not None:
             line.emit(CallEnded(at=line.now, call_id=call_id, cause=cause))
             recent = self._phone.snapshot.recent_call_ids
-            back_to = recent[-2] if undialed.takes_over and recent[-1:] == (call_id,) and len(recent) > 1 else None
+            back_to = undialed.command.in_place_of
+            if undialed.takes_over and len(recent) > 1 and recent[-1] == call_id:
+                back_to = recent[-2]
             line.emit(CallReleased(at=line.now, call_id=call_id, cause=cause, was_answered=False, back_to=back_to))
             line.media.release(call_id)
+            if undialed.command.in_place_of is not None:
+                refusal = commands.RefuseTransfer(call_id=undialed.command.in_place_of, code=cause.code)
+                line.ask(refusal, lambda _value, _error: None)
         undialed.settled(None, error_of(cause, f"the call to {undialed.command.target} failed"))
 
     def drop_undialed(self) -> None:
@@ -171,7 +193,7 @@ class CallControl:
         if call.state is not CallState.RINGING or call_id in self._answering:
             raise CallError("answer(): this call is answered already")
         line = self._phone.open_line()
-        config = self._config(options)
+        config = self.config(options)
         command = commands.Answer(call_id=call_id, headers=tuple((options.headers or {}).items()))
         answered = Deferred[None](loop=line.loop)
         shown = self._phone.settling(answered, "answer", call_id)
@@ -339,7 +361,8 @@ class CallControl:
         command = commands.SendInfo(call_id=call.id, content_type=content_type, body=body, headers=checked)
         return self._phone.ask(action, command, call_id=call.id)
 
-    def _config(self, options: AnswerOptions) -> MediaConfig:
+    def config(self, options: AnswerOptions) -> MediaConfig:
+        """What the media of a call is made with."""
         ours = self._phone.options
         servers = options.ice_servers
         source, sink = call_audio(ours, options, self._phone.devices)

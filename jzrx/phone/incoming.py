@@ -13,7 +13,7 @@ from attrs import frozen
 from reactivex.abc import SchedulerBase
 
 from jzrx.errors import JambonzError
-from jzrx.events import CallReceived, IncomingPolicyChanged
+from jzrx.events import CallReceived, Event, IncomingPolicyChanged
 from jzrx.headers import RemoteHeaders
 from jzrx.incoming import IncomingCall, IncomingPolicy
 from jzrx.options import AnswerOptions
@@ -115,8 +115,10 @@ class Reception:
         _log.info("a call of %s was refused with %d, by policy", call.remote_uri, decision.code)
         return decision.code
 
-    def received(self, event: CallReceived, before: ClientSnapshot) -> None:
+    def received(self, event: Event, before: ClientSnapshot) -> None:
         """A call rings, and everybody has been told of it. `before`: the client as it was until then."""
+        if not isinstance(event, CallReceived) or event.in_place_of is not None:
+            return
         call = IncomingCall(
             remote_uri=event.remote_uri,
             remote_display_name=event.remote_display_name,

@@ -13,6 +13,7 @@ from jzrx.errors import CallError, JambonzError, RegistrationError
 from jzrx.events import (
     ActionFailed,
     CallAnswered,
+    CallCreated,
     CallEnded,
     CallEvent,
     CallProgressed,
@@ -35,14 +36,15 @@ from jzrx.events import (
     StatsSampled,
     TransferFailed,
     Transferred,
+    TransferRequested,
     Unregistered,
     WarningCleared,
     WarningRaised,
 )
 from jzrx.store.snapshots import CallSnapshot, ClientSnapshot
-from jzrx.types import CallState, SipInfo, SipMessage
+from jzrx.types import CallState, SipInfo, SipMessage, TransferRequest
 
-__all__ = ["CALL_EVENTS", "CLIENT_EVENTS", "Named", "named"]
+__all__ = ["CALL_EVENTS", "CLIENT_EVENTS", "Named", "named", "request_of"]
 
 CLIENT_EVENTS = (
     *("registered", "unregistered", "registrationFailed", "incoming", "stateChanged", "connected", "disconnected"),
@@ -52,7 +54,8 @@ CLIENT_EVENTS = (
 
 CALL_EVENTS = (
     *("accepted", "progress", "ended", "failed", "stateChanged", "hold", "mute", "dtmf", "remoteHold"),
-    *("transferred", "transferFailed", "qualityStats", "info", "warning", "warningCleared"),
+    *("transferred", "transferFailed", "transferRequested", "replacement", "qualityStats", "info"),
+    *("warning", "warningCleared"),
 )
 """The names that `call.on` knows."""
 
@@ -67,7 +70,10 @@ class Named:
 
 
 def named(event: Event, before: ClientSnapshot, after: ClientSnapshot) -> Iterator[Named]:
-    """What the change from `before` to `after` by `event` is called, in order. `incoming` carries the call's id."""
+    """What the change from `before` to `after` by `event` is called, in order.
+
+    `incoming` and `replacement` carry a call's id.
+    """
     if before.state != after.state:
         yield Named("stateChanged", (after.state,))
     match event:
@@ -87,6 +93,8 @@ def named(event: Event, before: ClientSnapshot, after: ClientSnapshot) -> Iterat
             yield Named("error", (JambonzError(message) if code is None else CallError(message, code, reason),))
         case MessageReceived(from_=sender, body=body, content_type=content_type):
             yield Named("message", (SipMessage(sender, body, content_type),))
+        case CallCreated(call_id=call_id, in_place_of=str(old)) | CallReceived(call_id=call_id, in_place_of=str(old)):
+            yield Named("replacement", (call_id,), old)
         case CallReceived(call_id=call_id):
             yield Named("incoming", (call_id,))
         case _ if isinstance(event, CallEvent):
@@ -128,9 +136,16 @@ def _named_of_call(event: CallEvent, before: CallSnapshot, after: CallSnapshot |
             yield Named("warning", (warning,), call_id)
         case WarningCleared(warning=warning):
             yield Named("warningCleared", (warning,), call_id)
+        case TransferRequested():
+            yield Named("transferRequested", (request_of(event),), call_id)
         case Transferred():
             yield Named("transferred", (), call_id)
         case TransferFailed(code=code, reason=reason):
             yield Named("transferFailed", (CallError(f"the transfer failed: {code} {reason}", code, reason),), call_id)
         case _:
             pass
+
+
+def request_of(event: TransferRequested) -> TransferRequest:
+    """What the other side asks for, as the user sees it."""
+    return TransferRequest("refer", event.call_id, event.target, event.referred_by, event.replaces, event.headers)

@@ -27,6 +27,7 @@ from jzrx.phone.emitter import Emitter
 from jzrx.phone.incoming import Reception
 from jzrx.phone.line import Line, Parts
 from jzrx.phone.named import CLIENT_EVENTS, named
+from jzrx.phone.transfers import Transfers
 from jzrx.sip.engine import make_instance
 from jzrx.store import CallSnapshot, ClientSnapshot, StateObservable, Store
 from jzrx.store.lock import LOCK
@@ -64,6 +65,7 @@ class Phone:
         self._calls: dict[str, JambonzCall] = {}
         self.control = CallControl(self)
         self.reception = Reception(self, options.incoming)
+        self._transfers = Transfers(self)
         self._headers: dict[str, RemoteHeaders] = {}
         self._before = self.snapshot
         self._pid = os.getpid()
@@ -256,15 +258,16 @@ class Phone:
         """The named events that follow from one event, after everybody has its snapshot."""
         before, self._before = self._before, self.snapshot
         for happened in () if self._is_silent else named(event, before, self._before):
-            if happened.call_id is not None:
-                if happened.call_id in self._calls:  # else nobody can have a handler
-                    self._calls[happened.call_id].emitter.emit(happened.name, *happened.payload)
-            elif happened.name == "incoming":
-                self.emitter.emit("incoming", self.call(*happened.payload))
-            else:
-                self.emitter.emit(happened.name, *happened.payload)
-        if isinstance(event, CallReceived) and not self._is_silent:
+            payload = happened.payload
+            if happened.name in ("incoming", "replacement"):
+                payload = (self.call(*payload),)
+            if happened.call_id is None:
+                self.emitter.emit(happened.name, *payload)
+            elif happened.call_id in self._calls:  # else nobody can have a handler
+                self._calls[happened.call_id].emitter.emit(happened.name, *payload)
+        if not self._is_silent:
             self.reception.received(event, before)
+            self._transfers.happened(event)
         if isinstance(event, CallReleased):
             self._calls.pop(event.call_id, None)
             self._headers.pop(event.call_id, None)

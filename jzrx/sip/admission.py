@@ -22,6 +22,12 @@ def refusal_of(request: Request, key: str, *, delegate: bool, in_dialog: bool) -
         return Reply(key, 405 if method in METHODS else 501)
     if not in_dialog and method in ("INFO", "BYE", "NOTIFY", "PRACK", "UPDATE"):
         return Reply(key, 481)  # they live in a dialog, for a NOTIFY the one of our REFER
+    if not in_dialog and method == "REFER" and not delegate:
+        return Reply(key, 603)  # whoever is in no call with us has none to transfer
+    if method != "INVITE" and "Replaces" in request.headers:
+        # "[...] or if a Replaces header field is present in a request other than INVITE, the UAS MUST reject the
+        # request with a 400 Bad Request response" (RFC 3891 section 3).
+        return Reply(key, 400, "Replaces is for INVITE")
     if request.uri.scheme not in ("sip", "sips", "tel"):
         return Reply(key, 416)
     foreign = [tag for tag in request.headers.get_list("Require") if tag.lower() not in _SUPPORTED]

@@ -298,6 +298,10 @@ class Agent:
             case _:
                 pass
 
+    def request_issued(self, owner: Owner, request: Request) -> None:
+        if owner[0] == CALL:
+            self._calls.request_issued(owner, request)
+
     def request_failed(self, owner: Owner, code: int, reason: str) -> None:
         match owner[0]:
             case "call":
@@ -326,6 +330,8 @@ class Agent:
             self._layer.reply(Reply(key, 482))
         elif self._config.delegate:
             self._put(RequestReceived(key, request))
+        elif request.method == "INVITE" and "Replaces" in request.headers:
+            self._calls.replace(key, request, self._ids.token())  # no further call, as the policy has it
         elif request.method == "INVITE":
             self._called(key, request)
         else:

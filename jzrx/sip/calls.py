@@ -6,18 +6,23 @@ from attrs import evolve
 
 from jzrx.commands import Dial, HangUp, Transfer
 from jzrx.errors import CallError
+from jzrx.events import CallAnswered, CallEnded, CallProgressed
 from jzrx.sip.config import AgentConfig
 from jzrx.sip.dialog import dialog_of_request
 from jzrx.sip.exchanges import Owner
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.layer import LOST, TransactionLayer
-from jzrx.sip.machine import Ids, Output, Settle
+from jzrx.sip.machine import Ids, Notify, Output, Settle
 from jzrx.sip.message import Request, Response
 from jzrx.sip.params import Params
 from jzrx.sip.redirects import Redirects
+from jzrx.sip.replaces import Replaces
 from jzrx.sip.session import step
 from jzrx.sip.session.callee import ring
 from jzrx.sip.session.caller import FORK_BYE
+from jzrx.sip.session.referral import Followed, Issued
+from jzrx.sip.session.referred import reached
+from jzrx.sip.session.replaced import replaceable
 from jzrx.sip.session.state import (
     BYE,
     Acknowledge,
@@ -98,11 +103,41 @@ class Calls:
             redirects=Redirects((target,)) if command.follow_redirects else None,
             session_expires=self._config.session_expires,
             declines_timers=self._config.delegate,
+            held=command.held,
+            token=token,
+            in_place_of=command.in_place_of,
         )
         self._add(session)
+        if command.in_place_of is not None:
+            referrer = self._sessions.get(command.in_place_of)
+            if referrer is None or referrer.referral is None or referrer.referral.call is not None:
+                self.step(session.id, Asked(HangUp(call_id=session.id), None))
+                return
+            self.step(referrer.id, Followed(session.id))
         self.step(session.id, Asked(command, token))
 
-    def ring(self, key: str, request: Request, call: str) -> None:
+    def replace(self, key: str, request: Request, call: str) -> None:
+        """An INVITE with Replaces: begin an inbound call that is to take the place of one that there is."""
+        replaced = self._replaced(request)
+        if isinstance(replaced, int):
+            self._layer.reply(Reply(key, replaced))
+        else:
+            self.ring(key, request, call, in_place_of=replaced)
+
+    def _replaced(self, request: Request) -> str | int:
+        """The call that an INVITE replaces, or the status that refuses it (RFC 3891 section 3)."""
+        if len(request.headers.get_all("Replaces")) > 1 or "Join" in request.headers:
+            # "If more than one Replaces header field is present in an INVITE [...] the UAS MUST reject the request
+            # with a 400 Bad Request response", and so with "another header field with contradictory semantics".
+            return 400
+        try:
+            replaces = Replaces.parse(request.headers.get("Replaces") or "")
+        except ValueError:
+            return 400
+        session = self._sessions.get(self._dialogs.get((replaces.call_id, replaces.to_tag), ""))
+        return 481 if session is None else replaceable(session, replaces)
+
+    def ring(self, key: str, request: Request, call: str, *, in_place_of: str | None = None) -> None:
         """Begin an inbound call."""
         dialog = dialog_of_request(request, self._ids.token())
         session = Session(
@@ -118,10 +153,12 @@ class Calls:
             dialog=dialog,
             session_expires=self._config.session_expires,
             declines_timers=self._config.delegate,
+            in_place_of=in_place_of,
         )
         self._add(session)
         self._invites[key] = call
-        self._stepped(*ring(session, request, self._moment(), say_so=not self._config.delegate))
+        rings = not self._config.delegate and in_place_of is None
+        self._stepped(*ring(session, request, self._moment(), say_so=rings))
 
     def transfer(self, command: Transfer, token: int | None) -> None:
         """Transfer a call. With a consultation, its other party is called in place of the consultation call."""
@@ -133,9 +170,7 @@ class Calls:
                 if token is not None:
                     self._out(Settle(token, None, CallError(NO_CONSULTATION)))
                 return
-            # "The Replaces header [...] to-tag [...] from-tag" are those of the one who gets it (RFC 3891 section 3):
-            # the consultation's remote tag is its local one, whoever made that call.
-            replaces = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+            replaces = str(Replaces.of_dialog(dialog))
             party = dialog.remote.uri.replace(params=Params(), headers=(("Replaces", replaces),))
             command = evolve(command, refer_to=f"<{party}>")
         self.step(command.call_id, Asked(command, token))
@@ -172,6 +207,11 @@ class Calls:
     def response_received(self, owner: Owner, response: Response) -> None:
         """A response to a request of a call."""
         self.step(owner[1], Answered(owner[2], response))
+
+    def request_issued(self, owner: Owner, request: Request) -> None:
+        """A request of a call is about to be sent."""
+        if request.method == "REFER":
+            self.step(owner[1], Issued(owner[2], request.cseq.number))
 
     def request_failed(self, owner: Owner, code: int, reason: str) -> None:
         """A request of a call is not going to be answered."""
@@ -223,6 +263,9 @@ class Calls:
                     self._layer.repeat(output.key)
                 case EndCall():
                     self.step(output.call, Asked(HangUp(call_id=output.call), None))
+                case Notify(CallProgressed() | CallAnswered() | CallEnded() as event) if session.in_place_of:
+                    self._out(output)
+                    self.step(session.in_place_of, reached(event))
                 case _:
                     self._out(output)
 

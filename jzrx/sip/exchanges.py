@@ -15,10 +15,10 @@ from jzrx.sip.message import Headers, Request, Response
 
 __all__ = ["ALLOW", "SUPPORTED", "Exchange", "Exchanges", "Owner", "cancel_of"]
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE, REFER"
 """The methods that we take (RFC 3261 section 20.5)."""
 
-SUPPORTED = "100rel, timer"
+SUPPORTED = "100rel, timer, replaces, norefersub"
 """The extensions that a call may use (RFC 3261 section 20.37)."""
 
 Owner = tuple[str, str, str]

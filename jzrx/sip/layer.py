@@ -51,6 +51,10 @@ class TransactionUser(Protocol):
         """A response to a request of `owner`."""
         ...
 
+    def request_issued(self, owner: Owner, request: Request) -> None:
+        """A request of `owner` is about to be sent, the first time or with new credentials."""
+        ...
+
     def request_failed(self, owner: Owner, code: int, reason: str) -> None:
         """A request of `owner` gets no final response: 408 for a timeout, 503 for a lost flow."""
         ...
@@ -123,6 +127,7 @@ class TransactionLayer:
         self._out(Send(ack))
 
     def _begin(self, exchange: Exchange) -> None:
+        self._user.request_issued(exchange.owner, exchange.request)
         self._client_stepped(client_key(exchange.request), exchange, *start_client(exchange.request))
 
     def _client_stepped(
@@ -249,7 +254,7 @@ class TransactionLayer:
             return
         request = transaction.request
         headers = Headers(reply.headers)
-        if request.method == "INVITE" and 100 < reply.status < 300:
+        if request.method in ("INVITE", "REFER") and 100 < reply.status < 300:
             # RFC 3261 section 12.1.1: a response that makes a dialog copies Record-Route and carries a Contact.
             headers = request.headers.select("Record-Route") + self._capabilities() + headers
         elif request.method == "UPDATE" and 200 <= reply.status < 300:

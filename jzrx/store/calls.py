@@ -33,6 +33,7 @@ from jzrx.events import (
     StatsSampled,
     TransferFailed,
     Transferred,
+    TransferRequested,
     WarningCleared,
     WarningRaised,
 )
@@ -72,6 +73,7 @@ def _create(event: CallEvent) -> CallSnapshot | None:
                 remote_identity=event.remote_identity,
                 remote_uri=event.remote_uri,
                 created_at=event.at,
+                in_place_of=event.in_place_of,
             )
         case CallReceived():
             return CallSnapshot(
@@ -82,6 +84,7 @@ def _create(event: CallEvent) -> CallSnapshot | None:
                 remote_uri=event.remote_uri,
                 remote_display_name=event.remote_display_name,
                 created_at=event.at,
+                in_place_of=event.in_place_of,
             )
         case _:
             return None
@@ -132,6 +135,8 @@ def _reduce_call(call: CallSnapshot, event: CallEvent) -> CallSnapshot:
             return call  # decided by `reduce`
         case CurrentCallChanged():
             return call  # which call is current is no state of a call
-        case HoldFailed() | DtmfSent() | DtmfReceived() | InfoReceived() | Transferred() | TransferFailed():
+        case HoldFailed() | DtmfSent() | DtmfReceived() | InfoReceived():
+            return call
+        case Transferred() | TransferFailed() | TransferRequested():
             return call
     assert_never(event)

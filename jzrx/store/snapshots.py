@@ -22,7 +22,8 @@ class CallSnapshot:
     target as dialled until the other side names itself. `is_held` is our own hold, confirmed by a 2xx;
     `is_remotely_held` the other side's, which does not change `state`. `media` is the audio path's own state.
     `answered_at` is None before the answer, `ended_at` and `end_cause` before the end. `quality` is the latest sample,
-    `warnings` names what is wrong with the audio now, the oldest first (`CallWarning` has the names).
+    `warnings` names what is wrong with the audio now, the oldest first (`CallWarning` has the names). `in_place_of` is
+    the id of the call whose place it takes, by a transfer that somebody else has made.
     """
 
     id: str
@@ -41,6 +42,7 @@ class CallSnapshot:
     end_cause: CallEndCause | None = None
     quality: CallQualityStats | None = None
     warnings: tuple[WarningName, ...] = ()
+    in_place_of: str | None = None
 
 
 def _frozen_calls(calls: Mapping[str, CallSnapshot]) -> FrozenDict[str, CallSnapshot]:

@@ -167,8 +167,8 @@ def test_a_malformed_response_leaves_the_call_to_the_next() -> None:
 
 def test_unsupported_method_in_a_call() -> None:
     phone, _ = calling()
-    log = play(phone, {3: in_dialog("REFER", phone.sent("INVITE")[0])}, until=4)
-    assert [sent for _, sent, _ in brief(log)] == ["405 REFER"]
+    log = play(phone, {3: in_dialog("SUBSCRIBE", phone.sent("INVITE")[0])}, until=4)
+    assert [sent for _, sent, _ in brief(log)] == ["405 SUBSCRIBE"]
 
 
 # --- addresses of every kind ---------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from jzrx.commands import Dial, HangUp, Transfer
 from jzrx.events import TransferFailed, Transferred
-from jzrx.sip.message import Request
+from jzrx.sip.message import Request, Response
 from jzrx.testing.peer import Peer, respond
 from jzrx.testing.virtual import Phone, brief, play
 from tests.scenarios.calls import ANSWER, TARGET, call_of, called, calling, in_dialog, outcome, request, settle_down
@@ -13,9 +13,11 @@ CAROL = "<sip:carol@example.com>"
 TRANSFER = Transfer(call_id="1", refer_to=CAROL, headers=(("X-Why", "lunch"),))
 
 
-def notify(phone: Phone, fragment: str, state: str = "active;expires=60", number: int = 2) -> Request:
+def notify(
+    phone: Phone, fragment: str, state: str = "active;expires=60", number: int = 2, event: str = "refer;id=2"
+) -> Request:
     """A NOTIFY of the peer in the phone's call, as RFC 3515 section 2.4.4 shows it."""
-    headers = (("Event", "refer;id=2"), ("Subscription-State", state))
+    headers = (("Event", event), ("Subscription-State", state))
     invite, body, kind = phone.sent("INVITE")[0], fragment.encode(), "message/sipfrag;version=2.0"
     return in_dialog("NOTIFY", invite, number=number, headers=headers, body=body, content_type=kind)
 
@@ -161,6 +163,115 @@ def test_a_late_answer_to_an_earlier_refer_decides_nothing() -> None:
     play(phone, {4: TRANSFER, 5: respond(first, 202)}, until=20)
     assert told(phone) == ["3.1 TransferFailed 486 Busy Here"]
     assert 4 not in phone.settled or not phone.settled[4]
+
+
+# --- which transfer a NOTIFY is about ------------------------------------------------------------------------------
+
+
+def again() -> tuple[Phone, Peer]:
+    """A phone whose first transfer was given up at 184 s, with its subscription still open, and that tries again."""
+    phone, _ = referring()
+    peer_says = notify(phone, "SIP/2.0 180 Ringing")
+    play(phone, {4: peer_says, 190: Transfer(call_id="1", refer_to="<sip:dave@example.com>")}, until=191)
+    assert told(phone) == ["184 TransferFailed 408 The outcome of the transfer is not known"]
+    return phone, _
+
+
+@pytest.mark.parametrize("fragment", ["SIP/2.0 200 OK", "SIP/2.0 486 Busy Here"])
+def test_a_late_notify_of_an_earlier_transfer_decides_nothing(fragment: str) -> None:
+    phone, _ = again()
+    play(phone, {191: notify(phone, fragment, "terminated", 3, "refer;id=2")}, until=192)
+    assert [reply.cseq.method for reply in phone.sent(481)] == ["NOTIFY"]
+    assert len(told(phone)) == 1
+    second = phone.sent("REFER")[1].cseq.number
+    play(phone, {192: notify(phone, "SIP/2.0 603 Decline", "terminated", 4, f"refer;id={second}")}, until=193)
+    assert told(phone)[1:] == ["192 TransferFailed 603 Decline"]
+
+
+@pytest.mark.parametrize("fragment", ["SIP/2.0 200 OK", "SIP/2.0 486 Busy Here"])
+def test_one_without_an_id_may_be_of_the_earlier_one(fragment: str) -> None:
+    """It decides nothing, and silence after it is no success."""
+    phone, _ = again()
+    play(phone, {191: notify(phone, fragment, "terminated", 3, "refer")}, until=300)
+    assert [reply.cseq.method for reply in phone.sent(200)[-1:]] == ["NOTIFY"]
+    assert len(told(phone)) == 1
+    play(phone, {}, until=400)
+    assert told(phone)[1:] == ["371 TransferFailed 408 The outcome of the transfer is not known"]
+
+
+def test_one_without_an_id_where_the_earlier_one_is_over() -> None:
+    """A refused REFER, and one whose subscription was ended, report no more."""
+    phone, peer = referring(501)
+    peer.answers["REFER"] = 202
+    play(phone, {4: TRANSFER, 5: notify(phone, "SIP/2.0 486 Busy Here", "terminated", 3, "refer")}, until=6)
+    play(phone, {6: TRANSFER, 7: notify(phone, "SIP/2.0 200 OK", "terminated", 4, "refer")}, until=8)
+    assert [line.split()[1] for line in told(phone)] == ["TransferFailed", "TransferFailed", "Transferred", "CallEnded"]
+
+
+def test_an_id_that_a_server_between_us_made_is_taken_for_ours() -> None:
+    """A back-to-back user agent numbers its own REFER; only those are refused that we know to be of another one."""
+    phone, _ = referring()
+    play(phone, {4: notify(phone, "SIP/2.0 486 Busy Here", "terminated", event="refer;id=4711")}, until=5)
+    assert told(phone) == ["4 TransferFailed 486 Busy Here"]
+
+
+def test_the_id_of_a_refer_that_was_challenged_is_that_of_the_repeated_one() -> None:
+    phone, peer = calling()
+    challenge = (("WWW-Authenticate", 'Digest realm="example.com", nonce="n", algorithm=MD5, qop="auth"'),)
+
+    def challenged(refer: Request) -> list[Response]:
+        proven = "Authorization" in refer.headers
+        return [respond(refer, 202) if proven else respond(refer, 401, headers=challenge)]
+
+    peer.answers["REFER"] = challenged
+    play(phone, {3: TRANSFER, 4: notify(phone, "SIP/2.0 486 Busy Here", "terminated", event="refer;id=3")}, until=5)
+    assert [refer.cseq.number for refer in phone.sent("REFER")] == [2, 3]
+    play(phone, {6: TRANSFER, 7: notify(phone, "SIP/2.0 200 OK", "terminated", 3, "refer;id=3")}, until=8)
+    assert told(phone) == ["4 TransferFailed 486 Busy Here"]
+
+
+@pytest.mark.parametrize("event", ["presence", "", "refer ; id = x", "REFER;ID=2;x", ";;"])
+def test_odd_event_headers_never_raise(event: str) -> None:
+    phone, _ = referring()
+    play(phone, {3.5: notify(phone, "SIP/2.0 486 Busy Here", "terminated", event=event)}, until=4)
+    expected = 200 if event.lower().startswith("refer") else 481
+    assert [m.cseq.method for m in phone.sent(expected)][-1] == "NOTIFY"
+
+
+# --- the flow ------------------------------------------------------------------------------------------------------
+
+
+def test_the_flow_is_lost_before_the_answer_to_the_refer() -> None:
+    phone, peer = calling()
+    peer.answers["REFER"] = ()
+    play(phone, {3: TRANSFER, 3.5: peer.wire.drop}, until=10)
+    assert told(phone) == ["3.5 TransferFailed 503 The connection was lost"]
+    play(phone, {11: HangUp(call_id="1")}, until=12)
+    settle_down(phone)
+
+
+def test_silence_is_no_success_when_the_flow_was_lost_after_the_2xx() -> None:
+    """A NOTIFY may have been lost with it."""
+    phone, peer = referring()
+    play(phone, {4: peer.wire.drop}, until=100)
+    assert told(phone) == []
+    play(phone, {100: notify(phone, "SIP/2.0 486 Busy Here", "terminated")}, until=101)
+    assert told(phone) == ["100 TransferFailed 486 Busy Here"]
+
+
+def test_nothing_at_all_after_the_flow_was_lost() -> None:
+    phone, peer = referring()
+    play(phone, {4: peer.wire.drop}, until=200)
+    assert told(phone) == ["184 TransferFailed 408 The outcome of the transfer is not known"]
+
+
+def test_a_bye_over_the_next_flow_is_a_success() -> None:
+    phone, peer = referring()
+    play(phone, {4: peer.wire.drop, 30: in_dialog("BYE", phone.sent("INVITE")[0])}, until=31)
+    assert told(phone)[0] == "30 Transferred confirmed"
+
+
+# --- attended, and odd ---------------------------------------------------------------------------------------------
 
 
 def test_a_call_is_no_consultation_of_itself() -> None:

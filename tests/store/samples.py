@@ -38,12 +38,14 @@ REGISTERED: tuple[Event, ...] = (
 )
 
 
-def received(call_id: str, at: float = 10, name: str | None = None) -> CallReceived:
-    return CallReceived(at=at, call_id=call_id, remote_uri=f"sip:{call_id}@localhost", remote_display_name=name)
+def received(call_id: str, at: float = 10, name: str | None = None, in_place_of: str | None = None) -> CallReceived:
+    uri = f"sip:{call_id}@localhost"
+    return CallReceived(at=at, call_id=call_id, remote_uri=uri, remote_display_name=name, in_place_of=in_place_of)
 
 
-def created(call_id: str, at: float = 10) -> CallCreated:
-    return CallCreated(at=at, call_id=call_id, remote_identity=call_id, remote_uri=f"sip:{call_id}@localhost")
+def created(call_id: str, at: float = 10, in_place_of: str | None = None) -> CallCreated:
+    uri = f"sip:{call_id}@localhost"
+    return CallCreated(at=at, call_id=call_id, remote_identity=call_id, remote_uri=uri, in_place_of=in_place_of)
 
 
 def dialed(call_id: str, at: float = 11) -> CallDialed:

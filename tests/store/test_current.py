@@ -87,3 +87,53 @@ def test_incoming_calls_are_those_that_ring_oldest_first() -> None:
     assert after(*rings, ended("b"), released("b")).incoming_call_ids == ("a", "c")
     assert after(*rings, answered("c")).incoming_call_ids == ("a", "b")
     assert after(created("x")).incoming_call_ids == ()
+
+
+# --- a call that comes in the place of another ---------------------------------------------------------------------
+
+
+def test_one_that_the_other_side_asked_for_is_in_front_while_it_rings() -> None:
+    assert current(*up("a"), created("b", in_place_of="a")) == "b"
+    assert current(*up("a"), created("b", in_place_of="a"), dialed("b"), answered("b"), *over("a")) == "b"
+
+
+def test_and_behind_where_the_old_one_was() -> None:
+    """We talk to somebody else meanwhile, who stays in front."""
+    both = (*up("a"), held("a"), *up("c"), created("b", in_place_of="a"))
+    assert current(*both) == "c"
+    assert after(*both, dialed("b"), answered("b"), *over("a")).recent_call_ids == ("b", "c")
+
+
+def test_when_it_fails_the_old_one_is_in_front_again() -> None:
+    """Also before another one that is on hold."""
+    calls = (*up("c"), held("c"), *up("a"), created("b", in_place_of="a"), ended("b"))
+    assert current(*calls, attrs.evolve(released("b"), was_answered=False, back_to="a")) == "a"
+
+
+def test_one_that_replaces_another_is_never_incoming() -> None:
+    snapshot = after(*up("a"), received("b", in_place_of="a"))
+    assert (snapshot.current_call_id, snapshot.incoming_call_ids) == ("a", ())
+    assert snapshot.calls["b"].in_place_of == "a"
+
+
+def test_it_is_in_front_when_it_is_answered() -> None:
+    coming = (*up("a"), received("b", in_place_of="a"), answering("b"))
+    assert current(*coming) == "a"
+    assert current(*coming, answered("b")) == "b"
+    assert current(*coming, answered("b"), ended("a")) == "b"
+
+
+def test_or_when_the_other_one_has_left_before() -> None:
+    """No moment without a call, and no other one in between."""
+    coming = (*up("c"), held("c"), *up("a"), received("b", in_place_of="a"), answering("b"))
+    assert [current(*coming, *more) for more in ((ended("a"),), over("a"), (*over("a"), answered("b")))] == [
+        "a",
+        "b",
+        "b",
+    ]
+
+
+def test_the_place_of_one_that_is_not_in_front_is_kept_too() -> None:
+    coming = (*up("a"), held("a"), *up("c"), received("b", in_place_of="a"), answering("b"))
+    assert after(*coming, answered("b"), *over("a")).recent_call_ids == ("b", "c")
+    assert after(*coming, *over("a")).recent_call_ids == ("b", "c")

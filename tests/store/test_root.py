@@ -19,6 +19,8 @@ BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "until": TIMES,
     "delay": TIMES,
     "call_id": st.sampled_from("abc"),
+    "in_place_of": st.sampled_from([None, "a", "b"]),
+    "back_to": st.sampled_from([None, "a", "b"]),
     "cause": st.builds(CallEndCause, st.integers(200, 699), st.text(max_size=3)),
     "stats": st.builds(lambda loss: attrs.evolve(STATS, packet_loss=loss), st.floats(0, 1)),
     "media": st.sampled_from(MediaState),
@@ -92,11 +94,12 @@ def test_every_snapshot_makes_sense(history: list[Event]) -> None:
         for call_id, c in snapshot.calls.items()
         if c.state is CallState.RINGING and c.direction is CallDirection.INBOUND
     ]
-    assert list(snapshot.incoming_call_ids) == ringing
+    assert list(snapshot.incoming_call_ids) == [call for call in ringing if snapshot.calls[call].in_place_of is None]
     assert set(snapshot.recent_call_ids).isdisjoint(ringing)
     assert len(set(snapshot.recent_call_ids)) == len(snapshot.recent_call_ids)
     assert snapshot.current_call_id == (snapshot.recent_call_ids[-1] if snapshot.recent_call_ids else None)
     live = {call_id for call_id, c in snapshot.calls.items() if c.state is not CallState.ENDED} - set(ringing)
+    live -= {c.id for c in snapshot.calls.values() if c.in_place_of in snapshot.recent_call_ids and not c.answered_at}
     assert live <= set(snapshot.recent_call_ids) <= set(snapshot.calls)
     assert snapshot.is_registered == (snapshot.state is ClientState.REGISTERED)
     for call in snapshot.calls.values():

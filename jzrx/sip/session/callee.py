@@ -10,7 +10,7 @@
 from attrs import evolve
 
 from jzrx.commands import Answer, HangUp, SendProgress
-from jzrx.events import AnswerStarted, CallAnswered, CallReceived
+from jzrx.events import AnswerStarted, CallReceived
 from jzrx.sip.bodies import sdp_of
 from jzrx.sip.causes import cause_of_bye, cause_of_cancel, headers_of
 from jzrx.sip.dialog import strip_parameters
@@ -19,6 +19,7 @@ from jzrx.sip.message import Request
 from jzrx.sip.session import reliable, reoffer, update
 from jzrx.sip.session.parts import Provisional
 from jzrx.sip.session.state import (
+    EndCall,
     Moment,
     Phase,
     Reply,
@@ -47,6 +48,7 @@ def ring(session: Session, request: Request, moment: Moment, *, say_so: bool) ->
                 remote_uri=strip_parameters(party),
                 remote_display_name=party.display_name or None,
                 headers=headers_of(request),
+                in_place_of=session.in_place_of,
             )
         )
     ]
@@ -75,13 +77,13 @@ def progress(session: Session, command: SendProgress, moment: Moment) -> Step:
 
 def answer(session: Session, command: Answer, token: int | None, moment: Moment) -> Step:
     """The user answers."""
-    session = evolve(session, phase=Phase.ANSWERING, token=token, headers=command.headers)
+    session = evolve(session, phase=Phase.ANSWERING, token=token, headers=command.headers, held=command.held)
     outputs: list[SessionOutput] = [
         CancelTimer(session.timer("expires")),
         Notify(AnswerStarted(at=moment.at, call_id=session.id)),
     ]
     if session.answer is None and session.making is None:
-        session, more = want(session, "answer", _offer(session), held=False)
+        session, more = want(session, "answer", _offer(session), session.held)
     else:
         session, more = go_on(session, moment)  # the description for early media serves for the answer too
     return session, outputs + more
@@ -190,7 +192,11 @@ def acknowledged(session: Session, request: Request, moment: Moment) -> Step:
         session, failed = end(session, session.path_failure or missed, moment)
         session, ending = bye(session)
         return session, [*outputs, *failed, *ending]
-    outputs.append(Notify(CallAnswered(at=moment.at, call_id=session.id, headers=headers_of(request))))
+    outputs += reoffer.up(session, headers_of(request), moment)
+    if session.in_place_of is not None:
+        # "Otherwise, it accepts the new INVITE by sending a 200-class response, and shuts down the replaced dialog by
+        # sending a BYE", or a CANCEL (RFC 3891 section 3). Now, so that a new call that fails costs nothing.
+        outputs.append(EndCall(session.in_place_of))
     outputs += settle(session.token)
     session, more = reoffer.begin_next(evolve(session, phase=Phase.CONFIRMED, answered=True, token=None))
     return session, outputs + more

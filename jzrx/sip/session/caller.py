@@ -11,7 +11,7 @@
 from attrs import evolve
 
 from jzrx.commands import HangUp
-from jzrx.events import CallAnswered, CallDialed, CallProgressed, CallRedirected, RemotePartyChanged
+from jzrx.events import CallDialed, CallProgressed, CallRedirected, RemotePartyChanged
 from jzrx.sip.bodies import SDP
 from jzrx.sip.causes import cause_of_response, headers_of
 from jzrx.sip.dialog import dialog_of_response, strip_parameters
@@ -20,7 +20,7 @@ from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import TIMEOUT, CancelTimer, Notify, SetTimer
 from jzrx.sip.message import Response
 from jzrx.sip.session import refresh, reliable
-from jzrx.sip.session.reoffer import begin_next
+from jzrx.sip.session.reoffer import begin_next, up
 from jzrx.sip.session.state import (
     Acknowledge,
     CancelInvite,
@@ -57,7 +57,7 @@ def dial(session: Session, no_answer_timeout: float | None, moment: Moment) -> S
     outputs: list[SessionOutput] = [Notify(CallDialed(at=moment.at, call_id=session.id))]
     if no_answer_timeout is not None:
         outputs.append(SetTimer(session.timer("no answer"), no_answer_timeout))
-    session, wanted = want(session, "invite", None, held=False)
+    session, wanted = want(session, "invite", None, session.held)
     return session, outputs + wanted
 
 
@@ -77,7 +77,7 @@ def _invite(session: Session, sdp: str) -> Step:
         body=sdp.encode(),
         content_type=SDP,
     )
-    return evolve(session, phase=Phase.CALLING, early=()), [Issue(INVITE, draft)]
+    return evolve(session, phase=Phase.CALLING, early=(), early_tags=()), [Issue(INVITE, draft)]
 
 
 def not_made(session: Session, code: int, message: str, moment: Moment) -> Step:
@@ -158,9 +158,12 @@ def _provisional(session: Session, response: Response, moment: Moment) -> Step:
     session, outputs = step
     if session.ended:
         return session, outputs + (_send_cancel(session) if waiting else [])
+    tag = response.to.tag or ""
     if response.status_code == 199:
-        session, more = _branch_ended(session, response.to.tag or "")
+        session, more = _branch_ended(session, tag)
         return session, outputs + more
+    if tag and tag not in session.early_tags:
+        session = evolve(session, early_tags=(*session.early_tags, tag))
     sdp = reliable.answer_in(session, response)
     outputs += _name(session, response, moment)
     outputs.append(
@@ -191,6 +194,7 @@ def _early_answer(session: Session, branch: str, sdp: str) -> Step:
 
 def _branch_ended(session: Session, branch: str) -> Step:
     """199: "an early dialog has been terminated" (RFC 6228 section 1), and there may be another that is heard then."""
+    session = evolve(session, early_tags=tuple(tag for tag in session.early_tags if tag != branch))
     return _listen_to(evolve(session, branches=tuple(known for known in session.branches if known[0] != branch)))
 
 
@@ -234,7 +238,7 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
     if early is None or not early.moved_on:
         session, wanted = apply_answer(evolve(session, answer=sdp, branches=()), sdp)
         outputs += wanted
-    outputs.append(Notify(CallAnswered(at=moment.at, call_id=session.id, headers=headers_of(response))))
+    outputs += up(session, headers_of(response), moment)
     outputs += settle(session.token)
     session, more = begin_next(evolve(session, phase=Phase.CONFIRMED, answered=True, token=None))
     return session, outputs + more

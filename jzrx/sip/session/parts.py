@@ -55,17 +55,6 @@ class Tones:
     token: int | None
 
 
-@frozen
-class Transferring:
-    """A transfer of ours whose outcome is open. `accepted`: REFER got its 2xx; `heard`: a NOTIFY came."""
-
-    tag: str
-    token: int | None
-    consultation: str | None
-    accepted: bool = False
-    heard: bool = False
-
-
 # --- early dialogs, offers and timers of the protocol ----------------------------------------------------------------
 
 

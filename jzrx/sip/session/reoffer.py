@@ -11,7 +11,7 @@ offers.
 from attrs import evolve
 
 from jzrx.errors import CallError
-from jzrx.events import HoldChanged, HoldFailed
+from jzrx.events import CallAnswered, HoldChanged, HoldFailed
 from jzrx.sip.bodies import SDP, sdp_of
 from jzrx.sip.causes import cause_of_response, words_of
 from jzrx.sip.drafts import in_dialog
@@ -47,6 +47,14 @@ MOST_TRIES = 10
 
 
 # --- ours ----------------------------------------------------------------------------------------------------------
+
+
+def up(session: Session, headers: Headers, moment: Moment) -> list[SessionOutput]:
+    """The call is answered; one that came in the place of a held one is on hold from the beginning."""
+    outputs: list[SessionOutput] = [Notify(CallAnswered(at=moment.at, call_id=session.id, headers=headers))]
+    if session.held:
+        outputs.append(Notify(HoldChanged(at=moment.at, call_id=session.id, held=True)))
+    return outputs
 
 
 def ask(session: Session, wish: Wish) -> Step:

@@ -34,18 +34,8 @@ from jzrx.sip.machine import (
 )
 from jzrx.sip.message import Request, Response
 from jzrx.sip.redirects import Redirects
-from jzrx.sip.session.parts import (
-    Early,
-    Expiry,
-    Making,
-    Offered,
-    Provisional,
-    Tones,
-    Transferring,
-    Unacked,
-    Unpracked,
-    Wish,
-)
+from jzrx.sip.session.parts import Early, Expiry, Making, Offered, Provisional, Tones, Unacked, Unpracked, Wish
+from jzrx.sip.session.referral import Followed, Issued, Referral, TargetReached, Transferring
 from jzrx.sip.status import reason_phrase
 from jzrx.sip.uri import Uri
 from jzrx.types import CallDirection, CallEndCause, Headers
@@ -57,7 +47,7 @@ BYE = "bye"
 """The tag of our BYE."""
 
 USER_TIMERS = (
-    *("no answer", "expires", "retry", "tone", "tone timeout", "transfer"),
+    *("no answer", "expires", "retry", "tone", "tone timeout", "transfer", "referral", "leave"),
     *("provisional", "no PRACK", "refresh", "session"),
 )
 """The timers that end with the user's call, as those of an INFO do. Those of the protocol may outlive it: "repeat" and
@@ -80,7 +70,11 @@ class Phase(Enum):
 
 @frozen(kw_only=True)
 class Session:
-    """One call of ours. `held` is our own hold as confirmed; `wishes` are the re-INVITEs still to be sent."""
+    """One call of ours. `held` is our own hold as confirmed; `wishes` are the re-INVITEs still to be sent.
+
+    `in_place_of`: the call whose place it takes. `refers`: the numbers of our REFERs that failed;
+    `lingering`: one of them may still be reported on.
+    """
 
     id: str
     direction: CallDirection
@@ -132,8 +126,13 @@ class Session:
     tone_tag: str | None = None
     pausing: bool = False
     infos: tuple[tuple[str, int | None], ...] = ()
-    # REFER
+    # REFER and Replaces
     transferring: Transferring | None = None
+    refers: tuple[int, ...] = ()
+    lingering: bool = False
+    referral: Referral | None = None
+    in_place_of: str | None = None
+    early_tags: tuple[str, ...] = ()
 
     def timer(self, name: str) -> TimerKey:
         return (SESSION_TIMER, self.id, name)
@@ -230,6 +229,9 @@ SessionInput = (
     | TimerFired
     | PathFailed
     | FlowFailed
+    | Issued
+    | Followed
+    | TargetReached
 )
 
 
@@ -352,9 +354,13 @@ def end(session: Session, cause: CallEndCause, moment: Moment, headers: Headers 
         return session, []
     what = "the call ended" if session.answered else f"the call with {session.remote.uri} failed"
     error = error_of(cause, what)
+    back_to = None if session.answered else session.in_place_of
+    released = CallReleased(
+        at=moment.at, call_id=session.id, cause=cause, was_answered=session.answered, back_to=back_to
+    )
     outputs: list[SessionOutput] = [
         Notify(CallEnded(at=moment.at, call_id=session.id, cause=cause, headers=headers)),
-        Notify(CallReleased(at=moment.at, call_id=session.id, cause=cause, was_answered=session.answered)),
+        Notify(released),
         MediaReleased(session.id),
         *(CancelTimer(session.timer(name)) for name in USER_TIMERS),
         *(CancelTimer(session.timer(tag)) for tag, _ in session.infos),
@@ -366,7 +372,9 @@ def end(session: Session, cause: CallEndCause, moment: Moment, headers: Headers 
     for token in waiting:
         outputs += settle(token, error)
     session = evolve(session, ended=True, token=None, making=None, wishes=(), reoffer=None, transferring=None)
-    session = evolve(session, tones=(), tone_tag=None, infos=())
+    if session.referral is not None and session.referral.key is not None:
+        outputs.append(Reply(session.referral.key, 487))
+    session = evolve(session, tones=(), tone_tag=None, infos=(), referral=None)
     return session, outputs
 
 

@@ -9,6 +9,7 @@ from jzrx.commands import (
     Dial,
     HangUp,
     Hold,
+    RefuseTransfer,
     RestartIce,
     SendDtmfInfo,
     SendInfo,
@@ -21,8 +22,9 @@ from jzrx.commands import (
 from jzrx.errors import CallError
 from jzrx.sip.machine import TIMEOUT, SetTimer
 from jzrx.sip.message import Request, Response
-from jzrx.sip.session import callee, caller, established, refresh, reliable, reoffer, transfer, update
+from jzrx.sip.session import callee, caller, established, referred, refresh, reliable, reoffer, transfer, update
 from jzrx.sip.session.parts import Wish
+from jzrx.sip.session.referral import Followed, Issued, TargetReached
 from jzrx.sip.session.state import (
     BYE,
     Answered,
@@ -52,7 +54,7 @@ from jzrx.types import CallEndCause
 
 __all__ = ["step"]
 
-UNHEEDED = (caller.FORK_BYE, transfer.NOTIFY, reliable.PRACK)
+UNHEEDED = (caller.FORK_BYE, referred.NOTIFY, reliable.PRACK)
 """The tags of requests whose answers change nothing."""
 NO_MEDIA_PATH = CallEndCause(408, "No media path", "system")
 
@@ -81,7 +83,15 @@ def step(session: Session, given: SessionInput, moment: Moment) -> Step:
         case PathFailed():
             return _path_failed(session, NO_MEDIA_PATH, moment)
         case FlowFailed():
-            return callee.flow_failed(session, moment)
+            session, outputs = transfer.flow_failed(session)
+            session, more = callee.flow_failed(session, moment)
+            return session, outputs + more
+        case Issued():
+            return transfer.issued(session, given)
+        case Followed():
+            return referred.follow(session, given)
+        case TargetReached():
+            return referred.target_reached(session, given)
         case _:
             assert_never(given)
 
@@ -115,7 +125,9 @@ def _asked(session: Session, asked: Asked, moment: Moment) -> Step:
         case Transfer() if session.phase is Phase.CONFIRMED:
             return transfer.refer(session, command, token)
         case SendNotify() if session.phase is Phase.CONFIRMED:
-            return transfer.notify(session, command, token)
+            return referred.notify(session, command, token)
+        case RefuseTransfer():
+            return referred.refuse(session, command, token)
         case _:
             what = type(command).__name__
             return session, settle(
@@ -179,6 +191,8 @@ def _received(session: Session, request: Request, key: str, moment: Moment) -> S
             return callee.pracked(session, request, key, moment)
         case "NOTIFY":
             return transfer.notified(session, request, key, moment)
+        case "REFER":
+            return referred.refer(session, request, key, moment)
         case _:
             return established.requested(session, request, key, moment)
 
@@ -285,6 +299,10 @@ def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
             return reoffer.retry(session)
         case "transfer" if not session.ended:
             return transfer.timed_out(session, moment)
+        case "referral" if not session.ended:
+            return referred.undecided(session)
+        case "leave" if not session.ended:
+            return referred.leave(session, moment)
         case "tone" if not session.ended:
             return established.pause_over(session)
         case "tone timeout" if not session.ended:
