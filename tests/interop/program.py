@@ -65,6 +65,17 @@ class Program:
             while process.poll() is None and time.monotonic() < deadline:  # noqa: ASYNC110 - a process has no event
                 await asyncio.sleep(_POLL)
 
+    async def succeeded(self) -> None:
+        """Wait until it has ended by itself, and well; TimeoutError or RuntimeError, with the log, if it does not."""
+        process = self._process
+        deadline = time.monotonic() + PATIENCE
+        while process is not None and process.poll() is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} did not end within {PATIENCE:g} s:\n{self.log()}")
+            await asyncio.sleep(_POLL)
+        if process is None or process.returncode != 0:
+            raise RuntimeError(f"{self.name} failed:\n{self.log()}")
+
     def mark(self) -> None:
         """The log begins here."""
         self._log_mark = self._log_file.stat().st_size if self._log_file.exists() else 0

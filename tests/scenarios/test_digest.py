@@ -2,13 +2,24 @@
 
 import pytest
 
-from jzrx.commands import Connect, Dial, HangUp, Hold, Register, SendMessage
+from jzrx.commands import (
+    Command,
+    Connect,
+    Dial,
+    HangUp,
+    Hold,
+    Register,
+    SendDtmfInfo,
+    SendInfo,
+    SendMessage,
+    Transfer,
+)
 from jzrx.events import CallAnswered, CallEnded, Registered
 from jzrx.sip.digest import Credentials, challenge_header, verify
 from jzrx.sip.message import Request, Response
 from jzrx.testing.peer import Peer, grant, respond
 from jzrx.testing.virtual import Phone, brief, play
-from tests.scenarios.calls import ANSWER, TARGET, calling, outcome, settle_down
+from tests.scenarios.calls import ANSWER, TARGET, calling, dialling, outcome, settle_down
 
 
 class Challenger:
@@ -208,18 +219,84 @@ def test_cancel_is_of_the_invite_with_credentials() -> None:
     settle_down(phone)
 
 
-@pytest.mark.parametrize("method", ["INVITE", "BYE"])
-def test_a_challenge_inside_a_dialog(method: str) -> None:
+INFO = SendInfo(call_id="1", content_type="text/plain", body=b"x")
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+@pytest.mark.parametrize(
+    ("method", "command"),
+    [
+        ("INVITE", Hold(call_id="1")),
+        ("BYE", HangUp(call_id="1")),
+        ("INFO", INFO),
+        ("INFO", SendDtmfInfo(call_id="1", tones="5")),
+        ("REFER", Transfer(call_id="1", refer_to="<sip:carol@example.com>")),
+    ],
+)
+def test_a_challenge_inside_a_dialog(method: str, command: Command, proxy: bool) -> None:
     phone, peer = calling()
-    server = Challenger()
-    peer.answers["INVITE"] = lambda request: server.refuses(request) or [respond(request, 200, sdp=ANSWER)]
-    peer.answers["BYE"] = lambda request: server.refuses(request) or [respond(request, 200)]
-    play(phone, {3: Hold(call_id="1") if method == "INVITE" else HangUp(call_id="1")}, until=4)
+    server = Challenger(proxy=proxy)
+    peer.answers[method] = lambda request: (
+        server.refuses(request) or [respond(request, 200, sdp=ANSWER if request.method == "INVITE" else None)]
+    )
+    play(phone, {3: command}, until=10)
     first, second = phone.sent(method)[-2:]
     assert second.cseq.number == first.cseq.number + 1
-    assert second.to == first.to
+    one, other = ((sent.to, sent.body, sent.headers.get("Refer-To")) for sent in (first, second))
+    assert one == other
+    assert first.headers.get(server.names[1]) is None  # a peer behind the server has no business with our hash
     assert outcome(phone, 3) == (None, None)
     assert len(server.accepted) == 1
+    if method == "INVITE":
+        refused, accepted = phone.sent("ACK")[-2:]
+        assert (refused.via.branch, refused.cseq.number) == (first.via.branch, first.cseq.number)
+        assert accepted.via.branch not in (first.via.branch, second.via.branch)
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_challenge_to_a_prack(proxy: bool) -> None:
+    phone, peer = dialling(100)
+    server = Challenger(proxy=proxy)
+    peer.answers["PRACK"] = lambda request: server.refuses(request) or [respond(request, 200)]
+    reliable = (("Require", "100rel"), ("RSeq", "7"))
+    play(phone, {2: lambda: peer.reply("INVITE", 180, headers=reliable)}, until=3)
+    first, second = phone.sent("PRACK")
+    assert first.headers.get("RAck") == second.headers.get("RAck") == "7 1 INVITE"
+    assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_a_challenge_to_a_refresh(method: str) -> None:
+    phone, peer = dialling(100)
+    server = Challenger(proxy=True)
+    peer.answers[method] = lambda request: server.refuses(request) or [respond(request, 200, sdp=ANSWER)]
+    timer = (("Session-Expires", "90;refresher=uac"), ("Allow", method))
+    play(phone, {2: lambda: peer.reply("INVITE", 200, sdp=ANSWER, headers=timer)}, until=60)
+    assert len(server.accepted) == 1
+    assert phone.events(CallEnded) == []
+
+
+def test_a_refused_challenge_inside_a_dialog_fails_what_was_asked() -> None:
+    phone, peer = calling(password="wrong")
+    server = Challenger()
+    for method in ("INVITE", "INFO"):
+        peer.answers[method] = lambda request: [server.demand(request)]
+    play(phone, {3: [Hold(call_id="1"), INFO]}, until=10)
+    assert outcome(phone, 3) == (None, "hold was refused: 401 Unauthorized")
+    assert outcome(phone, 4) == (None, "INFO was not accepted: 401 Unauthorized")
+    assert phone.events(CallEnded) == []
+
+
+def test_a_challenge_of_a_peer_does_not_displace_that_of_the_server() -> None:
+    phone, peer = Phone.with_peer(auto_register=False, keepalive=1e6)
+    server, other = Challenger(proxy=True), Challenger()
+    other.nonce = "nonce of a peer"
+    server.guard(peer)
+    peer.answers["INFO"] = lambda request: other.refuses(request) or [respond(request, 200)]
+    script = {1: Dial(call_id="1", target=TARGET), 2: INFO, 3: SendMessage(target=TARGET, body=b"hi")}
+    play(phone, {0: Connect(), **script}, until=4)
+    assert (len(phone.sent("INFO")), len(phone.sent("MESSAGE"))) == (2, 1)
+    assert [credentials.nc for credentials in server.accepted] == ["00000001", "00000002"]
 
 
 def test_a_hold_that_is_challenged_after_the_hang_up_is_not_repeated() -> None:
