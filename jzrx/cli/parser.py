@@ -37,6 +37,7 @@ def make_parser() -> Parser:
     _add_sbc(commands)
     _add_call(commands)
     _add_doctor(commands)
+    _add_phone(commands)
     return parser
 
 
@@ -163,6 +164,24 @@ def _doctor(arguments: argparse.Namespace, screen: Screen) -> int:
     if servers:
         account["pc_config"] = {"iceServers": servers}
     return run(screen, account, arguments.call)
+
+
+def _add_phone(commands: Any) -> None:
+    phone = commands.add_parser(
+        "phone",
+        help="a phone in the terminal (extra [tui])",
+        description="A phone with several lines in the terminal, by mouse and keyboard, with the SIP trace. It speaks "
+        "and hears by the microphone and the speaker, if there are any (extra [audio]).",
+        allow_abbrev=False,
+    )
+    add_account(phone)
+    phone.set_defaults(run=_phone)
+
+
+def _phone(arguments: argparse.Namespace, screen: Screen) -> int:
+    from jzrx.cli.phone import run
+
+    return run(account_of(arguments))
 
 
 class _AddStep(argparse.Action):

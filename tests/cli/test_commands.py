@@ -64,6 +64,7 @@ def test_the_demo_is_coloured_on_a_terminal() -> None:
         (("sbc", "--po", "5060"), "--po"),
         (("sbc", "--users-file", "/nowhere/users"), "/nowhere/users"),
         (("sbc", "--users-file", "/"), "--users-file"),
+        (("phone",), "JZRX_SERVER"),
         (("call",), "TARGET"),
         (("call", "bob"), "JZRX_SERVER"),
         (("call", "bob", "--server", "ws://localhost:1"), "JZRX_USERNAME"),
@@ -95,6 +96,12 @@ def test_help_does_not_load_the_media() -> None:
     )
     assert "demo" in done.stdout
     assert done.stdout.endswith("False\n")
+
+
+def test_the_phone_says_that_it_needs_a_terminal() -> None:
+    done = run("phone", JZRX_SERVER="ws://localhost:1", JZRX_USERNAME="alice", JZRX_PASSWORD="x")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "terminal" in done.stderr
 
 
 # --- jzrx sbc ---------------------------------------------------------------------------------------------------------

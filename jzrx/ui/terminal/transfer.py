@@ -1,0 +1,54 @@
+"""Whom to transfer a call to: somebody new, or the other side of another call."""
+
+from typing import ClassVar
+
+from attrs import frozen
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label
+
+from jzrx.ui.view import CallView
+
+__all__ = ["Destination", "TransferDialog"]
+
+
+@frozen
+class Destination:
+    """`target` is whom to call instead; `call_id` another call of ours, for an attended transfer."""
+
+    target: str = ""
+    call_id: str = ""
+
+
+class TransferDialog(ModalScreen[Destination | None]):
+    """Asks; the answer is None when the user has thought better of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Leave it")]
+
+    def __init__(self, call: CallView, others: list[CallView]) -> None:
+        super().__init__()
+        self._call = call
+        self._others = others
+
+    def compose(self) -> ComposeResult:
+        """A line to type in, and a button for each other call."""
+        with Vertical(id="dialog"):
+            yield Label(f"Transfer {self._call.who} to", markup=False)
+            yield Input(placeholder="a number, a user or a SIP URI; Enter transfers", id="destination")
+            for number, other in enumerate(self._others):
+                yield Button(f"connect with {other.who}", id=f"other-{number}")
+            yield Button("Leave it (Esc)", id="leave")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Blind, to whoever was typed."""
+        if event.value.strip():
+            self.dismiss(Destination(target=event.value.strip()))
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Attended, with another call; or not at all."""
+        event.stop()
+        name = event.button.id or ""
+        number = name.removeprefix("other-")
+        self.dismiss(Destination(call_id=self._others[int(number)].id) if name != number else None)
