@@ -34,7 +34,7 @@ python_use_unqualified_type_names = True
 
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:obj", ".*"),  # code that is no name of ours is only code
+    ("py:obj", "(?s).*"),  # code that is no name of ours is only code
     # What is not ours, type variables, and what is inside.
     ("py:class", r"(?!jzrx\.).*"),
     ("py:class", r".*\.[TU](_co)?"),
@@ -50,6 +50,8 @@ def fields_of(attribute: "attrs.Attribute[Any]") -> str:
             return f"{attribute.name}: {kind}"
         case attrs.Factory():
             return f"{attribute.name}: {kind} = ..."
+        case "":  # it is required: the validator says so
+            return f"{attribute.name}: {kind}"
         case default:
             return f"{attribute.name}: {kind} = {default!r}"
 
