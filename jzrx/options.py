@@ -184,7 +184,8 @@ class JambonzClientOptions:
     challenge (RFC 8760). `session_expires` (s, 90 or more) asks for session timers (RFC 4028), by which a call ends
     when the other side is gone without a word; None takes them only where the other side asks. `audio` is what every
     call sends unless the call says otherwise; `speaker` is where calls are heard (`None`: the default output when the
-    microphone is used; `False`: nowhere; `True` or a device id: there).
+    microphone is used; `False`: nowhere; `True` or a device id: there). `ringtone`: a call that comes in rings there,
+    or beeps while there is another one.
     `follow_redirects`: a call that a server answers with 3xx goes where that points; else it fails with that code.
     `incoming` is what becomes of calls that come in, where nobody is asked (`IncomingPolicy`, or a mapping).
     `media` replaces the media engine, as with `jzrx.testing.FakeMedia`. `background`: `connect()` may be called without
@@ -216,6 +217,7 @@ class JambonzClientOptions:
     )
     audio: Audio | None = field(default=None, validator=checks.source)
     speaker: bool | str | None = field(default=None, validator=_speaker)
+    ringtone: bool = field(default=True, validator=checks.flag)
     follow_redirects: bool = field(default=False, validator=checks.flag)
     media: MediaEngine | None = field(default=None, validator=_media)
     incoming: IncomingPolicy = field(factory=IncomingPolicy, converter=_incoming)

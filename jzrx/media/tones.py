@@ -1,4 +1,4 @@
-"""The tones that a telephone plays to its own user."""
+"""The tones that a telephone plays to its own user, as in North America (ITU-T E.180 supplement 2)."""
 
 from attrs import frozen
 
@@ -6,40 +6,51 @@ from jzrx.media.mixer import mix
 from jzrx.media.sources import tone
 from jzrx.ports import AudioReader, AudioSource
 
-__all__ = ["ringback"]
+__all__ = ["call_waiting", "ringback"]
 
-LEVEL = 0.075  # of each of the two tones
-SOUND, CYCLE = 100, 300  # frames of 20 ms: 2 s of sound, 4 s of silence
+LEVEL = 0.075  # of each tone
 
 
 def ringback(loop: bool = True) -> AudioSource:
     """What a caller hears while it rings: 440 and 480 Hz, 2 s on and 4 s off; once, or for ever.
 
-    It is that of North America (ITU-T E.180 supplement 2), and the reference SDK plays it, also as its ringtone.
+    The reference SDK plays it, also as its ringtone.
     """
-    return _Ringback(loop)
+    return _Cadence((440, 480), sound=100, cycle=300, loop=loop)
+
+
+def call_waiting() -> AudioSource:
+    """What is heard in a call while another one comes in: 440 Hz, 0.3 s on and 10 s off, for ever."""
+    return _Cadence((440,), sound=15, cycle=515, loop=True)
 
 
 @frozen
-class _Ringback:
+class _Cadence:
+    """Tones that come and go: `sound` frames of 20 ms in each `cycle`."""
+
+    tones: tuple[float, ...]
+    sound: int
+    cycle: int
     loop: bool
 
     def open(self, rate: int) -> AudioReader:
-        return _RingbackReader(rate, self.loop)
+        return _CadenceReader(self, rate)
 
 
-class _RingbackReader:
-    def __init__(self, rate: int, loop: bool) -> None:
-        self._tones = [tone(hz, LEVEL).open(rate) for hz in (440, 480)]
+class _CadenceReader:
+    def __init__(self, cadence: _Cadence, rate: int) -> None:
+        self._cadence = cadence
+        self._tones = [tone(hz, LEVEL).open(rate) for hz in cadence.tones]
         self._silence = bytes(rate // 50 * 2)
-        self._loop = loop
         self._index = 0
 
     def read(self) -> bytes | None:
-        index, self._index = self._index % CYCLE, self._index + 1
-        if self._index > CYCLE and not self._loop:
+        index, self._index = self._index % self._cadence.cycle, self._index + 1
+        if self._index > self._cadence.cycle and not self._cadence.loop:
             return None
-        return mix([frame for each in self._tones if (frame := each.read())]) if index < SOUND else self._silence
+        if index >= self._cadence.sound:
+            return self._silence
+        return mix([frame for each in self._tones if (frame := each.read())])
 
     def close(self) -> None:
         pass

@@ -10,7 +10,7 @@ from jzrx.media.devices.taps import DeviceChoice
 from jzrx.options import AnswerOptions, Audio, JambonzCallOptions, JambonzClientOptions
 from jzrx.ports import AudioSink, AudioSource
 
-__all__ = ["call_audio"]
+__all__ = ["call_audio", "has_speaker"]
 
 
 def call_audio(
@@ -31,6 +31,15 @@ def call_audio(
     if speaker is False:
         return source, None
     return source, Speaker(devices, is_default=ours.speaker is None and _is_default(source))
+
+
+def has_speaker(ours: JambonzClientOptions) -> bool:
+    """Whether calls are heard on a speaker, unless they say otherwise. A function that makes sources is not asked."""
+    if ours.media is not None:
+        return False
+    if ours.speaker is not None:
+        return ours.speaker is not False
+    return isinstance(ours.audio, Microphone) or (ours.audio is None and is_installed())
 
 
 def _made(audio: Audio | None) -> AudioSource | None:

@@ -104,7 +104,7 @@ class CallControl:
         )
         call = self._phone.call(call_id, idle)
         if config.sink is not None and self._phone.options.media is None:
-            ring_back(call.snapshot, self._phone.devices)
+            ring_back(call.snapshot, self._phone.player())
         answered = Deferred["JambonzCall"](loop=line.loop)
         settled = self._phone.settling(answered, "call", call_id, shown=False)
 

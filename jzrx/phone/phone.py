@@ -19,14 +19,17 @@ from jzrx.commands import Command
 from jzrx.errors import CallError, JambonzError
 from jzrx.events import ActionFailed, CallAnswered, CallEnded, CallProgressed, CallReceived, CallReleased, Event
 from jzrx.headers import RemoteHeaders
+from jzrx.media.devices.player import Player
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.options import JambonzClientOptions
+from jzrx.phone.audio_order import has_speaker
 from jzrx.phone.background import is_running_here, loop_for_client
 from jzrx.phone.control import CallControl
 from jzrx.phone.emitter import Emitter
 from jzrx.phone.incoming import Reception
 from jzrx.phone.line import Line, Parts
 from jzrx.phone.named import CLIENT_EVENTS, named
+from jzrx.phone.ringtone import ring
 from jzrx.phone.transfers import Transfers
 from jzrx.sip.engine import make_instance
 from jzrx.store import CallSnapshot, ClientSnapshot, StateObservable, Store
@@ -75,6 +78,8 @@ class Phone:
         self._lines.pipe(operators.switch_latest()).subscribe(self._take)
         self._is_silent = False
         self.store.events.subscribe(self._announce)
+        if options.ringtone and has_speaker(options):
+            ring(self.store.snapshot, self.player(), lambda step: self.any_line().loop.call_soon(step))
 
     @property
     def line(self) -> Line | None:
@@ -241,6 +246,10 @@ class Phone:
         """The object of a call that a snapshot has shown, unless the call is over by now; from any thread."""
         with LOCK:
             return self.call(call.id) if call is not None and call.id in self.snapshot.calls else None
+
+    def player(self) -> Player:
+        """A player of tones for this client's user."""
+        return Player(self.devices, is_default=self.options.speaker is None)
 
     def remote_headers(self, call_id: str) -> RemoteHeaders:
         """What the other side of a call has sent so far, and will send."""

@@ -1,20 +1,18 @@
 """The tone that a caller hears while it rings, where the network sends none."""
 
 from jzrx.media.devices.player import Player
-from jzrx.media.devices.taps import DeviceChoice
 from jzrx.store import CallSnapshot, StateObservable
 from jzrx.types import CallState, MediaState
 
 __all__ = ["ring_back"]
 
 
-def ring_back(call: StateObservable[CallSnapshot], devices: DeviceChoice) -> None:
+def ring_back(call: StateObservable[CallSnapshot], player: Player) -> None:
     """Play the tone while the call rings and the network sends nothing to hear; never over early media.
 
     A server may answer early (183) and then send nothing: once that is known (`CallSnapshot.warnings`) the tone plays
     until something comes. While media moves to another early dialog of the call, what was heard before decides.
     """
-    player = Player(devices)
     is_heard = False
 
     def update(now: CallSnapshot) -> None:

@@ -1,7 +1,8 @@
-"""The ringback tone."""
+"""The tones of a telephone: what is heard, and when."""
 
 from jzrx.media import ringback
 from jzrx.media.measure import level, tone_level
+from jzrx.media.tones import call_waiting
 from jzrx.ports import AudioReader
 
 
@@ -19,3 +20,9 @@ def test_two_tones_for_two_seconds_then_four_of_silence_again_and_again() -> Non
 
 def test_once() -> None:
     assert len(frames(ringback(loop=False).open(48000), 900)) == 300
+
+
+def test_a_beep_now_and_then_for_a_waiting_call() -> None:
+    heard = frames(call_waiting().open(8000), 530)
+    assert [level(frame) > 0.01 for frame in heard] == [True] * 15 + [False] * 500 + [True] * 15
+    assert tone_level(b"".join(heard[:15]), 8000, 440) > 0.07

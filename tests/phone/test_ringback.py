@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from jzrx.events import CallEnded, Event, MediaStateChanged, WarningCleared, WarningRaised
+from jzrx.media.devices.player import Player
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.phone.ringback import ring_back
 from jzrx.store import Store
@@ -23,7 +24,7 @@ ENDED = CallEnded(at=13, call_id="a", cause=CallEndCause(486, "Busy Here"))
 def test_it_rings_until(end: Event, pulseaudio: PulseAudio) -> None:
     store = Store()
     store.dispatch(created("a"))
-    ring_back(store.select_call("a"), DeviceChoice())
+    ring_back(store.select_call("a"), Player(DeviceChoice()))
     store.dispatch(dialed("a"))
     assert pulseaudio.streams() == []
     store.dispatch(progressed("a", 180))
@@ -36,7 +37,7 @@ def test_it_rings_until(end: Event, pulseaudio: PulseAudio) -> None:
 def test_it_does_not_ring_over_early_media(pulseaudio: PulseAudio) -> None:
     store = Store()
     store.dispatch(created("a"))
-    ring_back(store.select_call("a"), DeviceChoice())
+    ring_back(store.select_call("a"), Player(DeviceChoice()))
     for event in (dialed("a"), EARLY_MEDIA, progressed("a", 183)):
         store.dispatch(event)
     assert "jzrx-audio" not in [thread.name for thread in threading.enumerate()]
@@ -46,7 +47,7 @@ def test_it_rings_where_early_media_is_silent(pulseaudio: PulseAudio) -> None:
     """jambonz answers early with SDP, and what then comes is up to the application: nothing, maybe."""
     store = Store()
     store.dispatch(created("a"))
-    ring_back(store.select_call("a"), DeviceChoice())
+    ring_back(store.select_call("a"), Player(DeviceChoice()))
     for event in (dialed("a"), progressed("a", 183), EARLY_MEDIA):
         store.dispatch(event)
     eventually(lambda: pulseaudio.streams() == [])
@@ -61,7 +62,7 @@ def test_it_rings_where_early_media_is_silent(pulseaudio: PulseAudio) -> None:
 def test_it_does_not_ring_while_media_moves_to_another_early_dialog(pulseaudio: PulseAudio) -> None:
     store = Store()
     store.dispatch(created("a"))
-    ring_back(store.select_call("a"), DeviceChoice())
+    ring_back(store.select_call("a"), Player(DeviceChoice()))
     for event in (dialed("a"), EARLY_MEDIA, progressed("a", 183)):
         store.dispatch(event)
     store.dispatch(MediaStateChanged(at=14, call_id="a", media=MediaState.CONNECTING))
