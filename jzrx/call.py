@@ -180,6 +180,15 @@ class JambonzCall:
         """`unhold` if the call is held by us, or is about to be, else `hold`."""
         return self._control.toggle_hold(self._snapshot.value)
 
+    def restart_ice(self) -> Action[None]:
+        """Make the audio path anew, by a re-INVITE with new ICE credentials, as after a change of the network.
+
+        Done by itself where the path has died, and when the connection was lost and has come back; this is for who
+        knows earlier. What is heard goes on meanwhile, where it can. Done when the other side has accepted, with
+        `CallError` if it refuses; the call is then as it was. W3C calls it `restartIce`.
+        """
+        return self._control.restart_ice(self._snapshot.value)
+
     def mute(self) -> Action[None]:
         """Send silence instead of everything, from now on; in any state, also before the answer."""
         return self._control.mute(self._snapshot.value, True)

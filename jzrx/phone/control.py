@@ -299,6 +299,11 @@ class CallControl:
         _check_answered(call, "toggle_hold")
         return self._phone.ask("toggle_hold", commands.ToggleHold(call_id=call.id), call_id=call.id)
 
+    def restart_ice(self, call: CallSnapshot) -> Action[None]:
+        """A new audio path; done when the other side has accepted it."""
+        _check_answered(call, "restart_ice")
+        return self._phone.ask("restart_ice", commands.RestartIce(call_id=call.id), call_id=call.id)
+
     def transfer(self, call: CallSnapshot, target: str, headers: Mapping[str, str] | None) -> Action[None]:
         """Blind transfer; its failure is shown by TransferFailed."""
         refer_to = f"<{targets.call(target, self._phone.options.domain)}>"

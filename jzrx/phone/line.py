@@ -16,7 +16,7 @@ from reactivex.subject import Subject
 
 from jzrx import errors
 from jzrx.action import Action, Deferred
-from jzrx.commands import Command, Connect, Disconnect
+from jzrx.commands import Command, Connect, Disconnect, RestartIce
 from jzrx.errors import JambonzError
 from jzrx.events import (
     CallEnded,
@@ -32,6 +32,7 @@ from jzrx.options import JambonzClientOptions
 from jzrx.phone.background import is_any_running_here, is_running_here
 from jzrx.phone.deadline import MediaDeadline
 from jzrx.phone.media import CallMedia
+from jzrx.phone.recovery import MediaRecovery
 from jzrx.ports import MediaEngine
 from jzrx.sip.config import AgentConfig, make_contact
 from jzrx.sip.engine import Engine, LoopScheduler, RandomIds, Transport
@@ -148,6 +149,7 @@ class Line:
         # Signalling, media and this line: every fact arrives here, and goes from here to the store.
         self.events: Observable[Event] = reactivex.merge(self._engine.events, self.media.events, self._own)
         self._deadline = MediaDeadline(self.scheduler, lambda call_id: self._engine.media_failed(call_id, NO_MEDIA))
+        self._recovery = MediaRecovery(self.scheduler, self._restart_ice)
 
     @property
     def now(self) -> float:
@@ -223,6 +225,7 @@ class Line:
         if wait:  # the state is to be `connecting` at once; the engine says so again when it begins
             self._own.on_next(ConnectStarted(at=self.now, server=self._options.server))
         self.events.subscribe(self._deadline.watch)
+        self.events.subscribe(self._recovery.watch)
         self._waiting[_CONNECT] = settled
         self._keeper = self.loop.create_task(self._keep(after if wait else None), name="jzrx-line")
         if not wait:
@@ -253,6 +256,9 @@ class Line:
     def _begin(self) -> None:
         self.ask(Connect(), self._waiting.pop(_CONNECT))
 
+    def _restart_ice(self, call_id: str, done: Callable[[bool], None]) -> None:
+        self.after(lambda: self.ask(RestartIce(call_id=call_id), lambda _value, error: done(error is None)))
+
     def _watch(self, event: Event) -> None:
         """A final failure ends the line, as `leave` does."""
         if isinstance(event, ConnectFailed) or (isinstance(event, RegistrationFailed) and event.final):
@@ -276,6 +282,7 @@ class Line:
             raise
         finally:
             self._deadline.close()
+            self._recovery.close()
             self._engine.close()
             try:
                 async with asyncio.timeout(_CLOSE_TIMEOUT):

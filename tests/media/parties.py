@@ -117,7 +117,13 @@ class Severed:
 
 def sever(party: Party) -> Callable[[], None]:
     """Nothing passes the sockets that `party` has now, until what is returned is called."""
-    before = {each: (each.transport, each.datagram_received) for each in way_of(party)._ice._protocols}
+    return sever_session(party.session)
+
+
+def sever_session(session: MediaSession) -> Callable[[], None]:
+    """Likewise."""
+    protocols = session._peer._ways.current._ice._protocols
+    before = {each: (each.transport, each.datagram_received) for each in protocols}
     for protocol, (socket, _) in before.items():
         protocol.transport = Severed(socket)  # type: ignore[assignment]
         protocol.datagram_received = lambda data, addr: None  # type: ignore[method-assign]

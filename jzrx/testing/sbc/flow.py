@@ -27,9 +27,12 @@ from jzrx.testing.sbc.legs import Leg
 from jzrx.testing.sbc.link import Link
 from jzrx.testing.sbc.plain import plain_offer
 from jzrx.testing.sbc.script import Delay, Ignore, Reply, Script
-from jzrx.types import Headers
+from jzrx.types import Headers, MediaState
 
 __all__ = ["Desk", "Flow"]
+
+MEDIA_PATIENCE = 30.0
+"""Seconds that a client may take to make an audio path anew."""
 
 
 class Desk(Protocol):
@@ -225,8 +228,16 @@ class Flow:
         self.link.send(bytes(response).decode("utf-8", "replace"))
 
     def media_failed(self, leg: Leg, reason: str) -> None:
-        """The audio path of a call is gone."""
-        self._engine.media_failed(leg.id, reason)
+        """The audio path of a call is gone: a client that has talked has time to come with another one."""
+
+        def give_up() -> None:
+            if leg.media is MediaState.FAILED and not (leg.is_over or self._is_closed):
+                self._engine.media_failed(leg.id, reason)
+
+        if leg.was_heard:
+            self._loop.call_later(MEDIA_PATIENCE, give_up)
+        else:
+            self._engine.media_failed(leg.id, reason)
 
     # --- what the engine wants ---------------------------------------------------------------------------------------
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from jzrx.commands import Answer, Command, Dial, HangUp, SendProgress
-from jzrx.events import CallAnswered, CallEnded, CallEvent, CallProgressed
+from jzrx.events import CallAnswered, CallEnded, CallEvent, CallProgressed, MediaStateChanged
 from jzrx.headers import RemoteHeaders
 from jzrx.media.session import MediaSession
 from jzrx.sip.message import Request
-from jzrx.types import Headers
+from jzrx.types import Headers, MediaState
 
 if TYPE_CHECKING:
     from jzrx.testing.sbc.flow import Flow
@@ -44,6 +44,9 @@ class Leg:
         self._is_progressing = False
         self._answer_after: Headers | None = None
         self.is_answered = False
+        self.media = MediaState.NEW
+        self.was_heard = False
+        """It had an audio path at some time."""
         self.other: Leg | None = None
         self.robot: Robot | None = None
         self.on_event: Callable[[CallEvent], None] = _nobody
@@ -110,6 +113,9 @@ class Leg:
             case CallProgressed() | CallAnswered():
                 self.sip_call_id = self.sip_call_id or RemoteHeaders(event.headers).get("call-id", "")
                 self.is_answered = isinstance(event, CallAnswered)
+            case MediaStateChanged(media=media):
+                self.media = media
+                self.was_heard = self.was_heard or media is MediaState.CONNECTED
             case CallEnded():
                 self._ended.set()
             case _:
