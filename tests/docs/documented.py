@@ -31,5 +31,6 @@ DOCUMENTED = {
     "ConnectionError": "message",
     "JambonzAudioManager": "enumerateDevices getMicrophones getSpeakers setOutputDevice playTone stopTone",
     "AudioDevice": "deviceId label kind",
+    **dict.fromkeys(("StateObservable", "CallAudio", "Playback", "AudioFrame", "jzrx.media"), ""),
     "Left out": "conference PlatformAdapter CallQualityMonitor ClientEventMap CallEventMap AudioConstraints",
 }

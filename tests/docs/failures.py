@@ -17,14 +17,13 @@ HOLE = "…"
 # Rooms whose exceptions no user meets by using a phone, and why.
 UNSEEN = {
     "cli": "argparse shows them",
-    "testing": "misuse of the test tools; each says what it wants",
     "__main__": "it is the command's",
     "store": "misuse of a read-only mapping",
     "sip": "what a SIP value refuses is answered to the network, or is a MessageError of parse_message",
     "media": "frames and RTP inside the media thread",
 }
-SEEN_OF_MEDIA = {"sources", "feeds", "ice_servers", "negotiation", "thread", "endpoints"}
-BUILTIN = {"ValueError", "TypeError", "RuntimeError"}
+SEEN_OF_MEDIA = {"frames", "sources", "feeds", "ice_servers", "negotiation", "thread", "endpoints"}
+BUILTIN = {"ValueError", "TypeError", "RuntimeError", "ImportError"}
 
 
 @frozen
@@ -47,6 +46,7 @@ MAKERS = {
     "CallEndCause": Maker("CallEndCause", 1, 0),
     "ValueError": Maker("ValueError"),
     "TypeError": Maker("TypeError"),
+    "ImportError": Maker("ImportError"),
     "RuntimeError": Maker("RuntimeError"),
     "MediaError": Maker("CallEndCause", 0, 1, default_code="488"),
     "error_of": Maker("CallError", 1, form=f"{{}}: {HOLE} {HOLE}", default_code=HOLE),

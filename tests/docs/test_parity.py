@@ -10,9 +10,10 @@ from typing import Any
 import attrs
 import pytest
 from attrs import frozen
+from reactivex import Observable
 
 import jzrx
-from jzrx import create_jambonz_client, use_call, use_jambonz_client
+from jzrx import create_jambonz_client, media, use_call, use_jambonz_client
 from jzrx.phone.emitter import Emitter
 from jzrx.phone.named import CALL_EVENTS, CLIENT_EVENTS
 from tests.docs.documented import DOCUMENTED
@@ -85,6 +86,11 @@ SURFACES: dict[str, set[str]] = {
     "ConnectionError": of_error(jzrx.ConnectionError("")),
     "JambonzAudioManager": members(jzrx.JambonzAudioManager),
     "AudioDevice": fields(jzrx.AudioDevice),
+    "StateObservable": members(jzrx.StateObservable) - members(Observable),
+    "CallAudio": members(jzrx.CallAudio),
+    "Playback": members(jzrx.Playback),
+    "AudioFrame": fields(jzrx.AudioFrame) | {"to_numpy"},
+    "jzrx.media": set(media.__all__),
     "Left out": set(),
 }
 
