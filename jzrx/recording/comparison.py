@@ -98,7 +98,9 @@ def _legend_lines(
 ) -> Iterable[str]:
     """What the letters stand for; those of the expected first where the actual has no such letter."""
     known = dict(letters.shown())
-    are_states = any(usual_letter(each.value) and isinstance(each.value, str) for each in seen)
+    are_states = any(
+        isinstance(each.value, str) and usual_letter(each.value) not in (None, each.value) for each in seen
+    )
     for sign in sorted({sign for signs in wanted.values() for sign in signs} - known.keys()):
         if sign in legend and legend[sign] != sign:
             known[sign] = label(legend[sign])

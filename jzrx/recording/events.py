@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeGuard, TypeVar, cast, overload
 
@@ -46,9 +46,15 @@ class EventRecording(Recording[Event]):
     """
 
     def __init__(
-        self, name: str = "events", *, initial: ClientSnapshot = nothing, begin: float | None = None, **options: Any
+        self,
+        name: str = "events",
+        *,
+        initial: ClientSnapshot = nothing,
+        begin: float | None = None,
+        clock: Callable[[], float] = lambda: 0.0,  # it lasts until its last event
+        frame: float | None = None,
     ) -> None:
-        super().__init__(name, clock=lambda: 0.0, **options)
+        super().__init__(name, clock=clock, frame=frame)
         self.initial = initial
         self._first = begin
 

@@ -115,7 +115,7 @@ def _line(
     fills: Mapping[str, str],
 ) -> Iterator[str]:
     ends = [at for at, marks in strip.marks.items() if marks[-1].end]
-    right = places[ends[0]] if ends else max(places.values()) + _FRAME
+    right = places[ends[0]] + _aside(strip.marks[ends[0]]) if ends else max(places.values()) + _FRAME
     yield _stroke(f"M{2 * _GAP - 8} {middle:g}H{right:g}")
     for place, silence in breaks:
         if place < right:
@@ -127,15 +127,21 @@ def _line(
 
 def _moment(marks: Sequence[Mark], x: float, middle: float, fills: Mapping[str, str]) -> Iterator[str]:
     y = middle - _STACK * (sum(mark.end is None for mark in marks) - 1) / 2
+    end = x + _aside(marks)
     for mark in marks:
         if mark.end == COMPLETED:
-            drawn = _stroke(f"M{x:g} {middle - 15:g}v30", 3)
+            drawn = _stroke(f"M{end:g} {middle - 15:g}v30", 3)
         elif mark.end == FAILED:
-            drawn = _stroke(f"M{x - 8:g} {middle - 8:g}l16 16m0 -16l-16 16", 3)
+            drawn = _stroke(f"M{end - 8:g} {middle - 8:g}l16 16m0 -16l-16 16", 3)
         else:
             drawn = _marble(mark.letter, x, y, fills)
             y += _STACK
         yield f"<g><title>{escape(mark.title)}</title>{drawn}</g>"
+
+
+def _aside(marks: Sequence[Mark]) -> int:
+    """How far an end stands to the right of its moment: beside the marbles that came with it."""
+    return 2 * _RADIUS if len(marks) > 1 else 0
 
 
 def _stroke(path: str, width: float = 1.5) -> str:

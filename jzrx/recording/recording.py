@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from reactivex import Observable
-from reactivex.abc import DisposableBase
+from reactivex.abc import DisposableBase, SchedulerBase
 from reactivex.disposable import Disposable
 
 from jzrx.recording.comparison import Seen, difference
@@ -16,6 +16,7 @@ from jzrx.recording.notation import COMPLETED, FAILED, RESERVED, micros, parse, 
 from jzrx.recording.picture import Strip, picture
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 __all__ = ["Recording", "checked_legend"]
 
@@ -80,9 +81,9 @@ class Recording(Generic[T]):
 
     # --- its life ---------------------------------------------------------------------------------------------------
 
-    def follow(self, source: Observable[T]) -> Self:
-        """Record this observable, from now on; returns the recording itself."""
-        self._subscription = source.subscribe(self._take, self._fail, self._complete)
+    def follow(self, source: Observable[T], scheduler: SchedulerBase | None = None) -> Self:
+        """Record this observable, from now on; returns the recording itself. `scheduler`: of its operators of time."""
+        self._subscription = source.subscribe(self._take, self._fail, self._complete, scheduler=scheduler)
         return self
 
     def stop(self) -> None:
@@ -115,6 +116,17 @@ class Recording(Generic[T]):
     def _until(self) -> int:
         now = micros((self._clock() if self._end is None else self._end) - self._begin)
         return max([now, *(each.at for each in self._seen[-1:])])
+
+    def select(self, selector: Callable[[T], U], name: str = "the selection") -> "Recording[U]":
+        """The recording of `selector(value)`, where equal values that follow each other are one."""
+        made = Recording[U](name, clock=self._clock, legend=self._legend, frame=self._frame)
+        made._begin, made._end = self._begin, self._end
+        for each in self._seen:
+            value = None if each.end else selector(each.value)
+            last = made._seen[-1] if made._seen else None
+            if each.end or last is None or type(last.value) is not type(value) or last.value != value:
+                made._seen.append(Seen(each.at, each.value if each.end else value, each.end))
+        return made
 
     # --- diagrams ---------------------------------------------------------------------------------------------------
 
@@ -175,6 +187,7 @@ class Recording(Generic[T]):
         A letter stands for what the legend says (a value, a class, a function that is true of it; `#` for an error);
         without one for the value that is drawn so: itself, T, F, _ for None, a digit, the letter of a state or event.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         given = {**self._legend, **checked_legend(legend, letters)}
         step = frame or self._frame or 1.0
         told = difference(self.name, parse(diagram, frame=step), self._shown(), self._until, given, micros(step))

@@ -1,27 +1,41 @@
-"""What jzrx ships for tests, demos and notebooks: an SBC on this machine, media without sound, virtual time."""
+"""What jzrx ships for tests, demos and notebooks: an SBC of its own, media without sound, virtual time, marbles."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jzrx.testing.fake_media import FakeMedia
+    from jzrx.testing.far_end import FarEnd
+    from jzrx.testing.handset import Handset
     from jzrx.testing.impair import ImpairedMedia, Impairment
+    from jzrx.testing.marbles import Marbles
     from jzrx.testing.peer import Peer
     from jzrx.testing.sbc.account import Account
     from jzrx.testing.sbc.journal import SbcEvent
     from jzrx.testing.sbc.server import EmbeddedSbc
+    from jzrx.testing.story import LETTERS, CallRecordings, Run, VirtualHandset
     from jzrx.testing.virtual import CountedIds, Phone, brief, link, play
+    from jzrx.testing.virtual_loop import VirtualLoop, VirtualTime
 
 __all__ = [
     "Account",
+    "CallRecordings",
     "CountedIds",
     "EmbeddedSbc",
     "FakeMedia",
+    "FarEnd",
+    "Handset",
     "ImpairedMedia",
     "Impairment",
+    "LETTERS",
+    "Marbles",
     "Peer",
     "Phone",
+    "Run",
     "SbcEvent",
+    "VirtualHandset",
+    "VirtualLoop",
+    "VirtualTime",
     "brief",
     "link",
     "play",
@@ -29,14 +43,23 @@ __all__ = [
 
 _HOMES = {
     "Account": "jzrx.testing.sbc.account",
+    "CallRecordings": "jzrx.testing.story",
     "CountedIds": "jzrx.testing.virtual",
     "EmbeddedSbc": "jzrx.testing.sbc.server",
     "FakeMedia": "jzrx.testing.fake_media",
+    "FarEnd": "jzrx.testing.far_end",
+    "Handset": "jzrx.testing.handset",
     "ImpairedMedia": "jzrx.testing.impair",
     "Impairment": "jzrx.testing.impair",
+    "LETTERS": "jzrx.testing.story",
+    "Marbles": "jzrx.testing.marbles",
     "Peer": "jzrx.testing.peer",
     "Phone": "jzrx.testing.virtual",
+    "Run": "jzrx.testing.story",
     "SbcEvent": "jzrx.testing.sbc.journal",
+    "VirtualHandset": "jzrx.testing.story",
+    "VirtualLoop": "jzrx.testing.virtual_loop",
+    "VirtualTime": "jzrx.testing.virtual_loop",
     "brief": "jzrx.testing.virtual",
     "link": "jzrx.testing.virtual",
     "play": "jzrx.testing.virtual",
