@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from jzrx.sip.transport import WebSocketTransport, explain
@@ -69,6 +72,43 @@ async def test_frames_come_and_go_in_order_and_the_last_ones_before_the_end() ->
         assert received == [str(number) for number in range(100)]
         assert connection.close_code == 1000
         assert ear.heard.empty(), "who closes hears nothing more"
+
+
+async def test_its_frames_are_what_the_servers_websocket_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sofia-sip reads nine octets for a header, takes a pong that it did not ask for as SIP, and joins no fragments: so
+    whole text frames, pings of four octets, and no other frames, whatever is pinged, but the answer to a ping."""
+    monkeypatch.setattr("jzrx.sip.transport.PING_INTERVAL", 0.05)
+    frames: list[Frame] = []
+    pinged = asyncio.Event()
+
+    async def serve_frames(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        protocol = ServerProtocol(subprotocols=[Subprotocol("sip")])
+        while data := await reader.read(65536):
+            protocol.receive_data(data)
+            for event in protocol.events_received():
+                if isinstance(event, Request):
+                    protocol.send_response(protocol.accept(event))
+                elif isinstance(event, Frame):
+                    frames.append(event)
+                    if event.opcode is Opcode.PING:
+                        pinged.set()
+            writer.write(b"".join(protocol.data_to_send()))
+        writer.close()
+
+    listening = await asyncio.start_server(serve_frames, "127.0.0.1", 0)
+    async with listening:
+        transport, ear = WebSocketTransport(f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}"), Ear()
+        transport.open(ear)
+        assert await ear.next() == ("opened", "")
+        transport.send("OPTIONS " + "x" * 60_000)
+        async with asyncio.timeout(5):
+            await pinged.wait()
+        transport.close("done")
+        await transport.wait_closed()
+    assert {frame.opcode for frame in frames} == {Opcode.TEXT, Opcode.PING, Opcode.CLOSE}
+    assert all(frame.fin and not frame.rsv1 for frame in frames)
+    assert [len(frame.data) for frame in frames if frame.opcode is Opcode.TEXT] == [60_008]
+    assert {len(frame.data) for frame in frames if frame.opcode is Opcode.PING} == {4}
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011])

@@ -50,6 +50,7 @@ class Leg:
         self.other: Leg | None = None
         self.robot: Robot | None = None
         self.on_event: Callable[[CallEvent], None] = _nobody
+        self._answered = asyncio.Event()
         self._ended = asyncio.Event()
 
     @property
@@ -64,6 +65,10 @@ class Leg:
     def is_over(self) -> bool:
         """Whether the call has ended."""
         return self._ended.is_set()
+
+    async def up(self) -> None:
+        """Return when the call is answered: by the client, or by us and the client has confirmed it."""
+        await self._answered.wait()
 
     async def over(self) -> None:
         """Return when the call has ended."""
@@ -113,6 +118,8 @@ class Leg:
             case CallProgressed() | CallAnswered():
                 self.sip_call_id = self.sip_call_id or RemoteHeaders(event.headers).get("call-id", "")
                 self.is_answered = isinstance(event, CallAnswered)
+                if self.is_answered:
+                    self._answered.set()
             case MediaStateChanged(media=media):
                 self.media = media
                 self.was_heard = self.was_heard or media is MediaState.CONNECTED

@@ -188,6 +188,13 @@ async def test_no_session_timer_goes_on_to_the_callee_and_none_is_echoed(alice: 
     assert made.final.headers("Session-Expires") == []
 
 
+async def test_a_session_timer_of_the_caller_is_echoed(alice: RawPhone, bob: RawPhone) -> None:
+    """With `refresher=uac` it is kept; without it, it is declined silently."""
+    made = await call(alice, bob, "Session-Expires: 1800;refresher=uac", "Min-SE: 90", "Supported: timer")
+    assert made.offered.headers("Session-Expires") == []
+    assert made.final.header("Session-Expires") == "1800;refresher=uac"
+
+
 # --- how it ends ------------------------------------------------------------------------------------------------------
 
 
