@@ -31,7 +31,8 @@ class KamailioOptions:
     """What makes one server differ from another; times in seconds.
 
     `challenge` "proxy" asks with 401 for REGISTER and 407 for the rest, and asks again after a wrong password;
-    "jambonz" asks with 401 always and refuses a wrong password with 403 and X-Reason. `rtpengine` is where it is asked
+    "jambonz" asks with 401 always and refuses a wrong password with 403 and X-Reason. With `dialog_auth` requests of
+    WebSocket clients in a dialog are challenged, too. `rtpengine` is where it is asked
     to relay the media between WebSocket clients and phones on UDP; without, they have to agree themselves.
     """
 
@@ -41,6 +42,7 @@ class KamailioOptions:
     nonce_lifetime: int = 300
     min_expires: int = 10
     max_expires: int = 3600
+    dialog_auth: bool = False
     rtpengine: str = ""
 
 
@@ -130,6 +132,7 @@ class Kamailio:
         config = self._write_config()
         defines = ["-A", "JAMBONZ_AUTH"] if self.options.challenge == "jambonz" else []
         defines += ["-A", "BOTH_ALGORITHMS"] if self.options.algorithm == "both" else []
+        defines += ["-A", "DIALOG_AUTH"] if self.options.dialog_auth else []
         defines += ["-A", "RTPENGINE"] if self.options.rtpengine else []
         # -DD: stay in the foreground, with workers; -E: log to stderr; -m, -M: MB of shared and private memory
         switches = ["-DD", "-E", "-f", config, "-Y", self._directory, "-m", "64", "-M", "8", *defines]

@@ -70,7 +70,7 @@ async def test_it_calls_us_and_holds(kamailio: Kamailio, program_for: ProgramFor
 
 @pytest.mark.parametrize("codec", ["opus", "PCMU"])
 async def test_plain_rtp_through_rtpengine(relaying_kamailio: Kamailio, program_for: ProgramFor, codec: str) -> None:
-    """Without DTLS and ICE of its own; the call, and the other way round with a hold."""
+    """Without DTLS and ICE of its own."""
     kamailio = relaying_kamailio
     async with (
         phone(kamailio, "alice", audio=tone(OUR_HZ)) as alice,
@@ -78,4 +78,27 @@ async def test_plain_rtp_through_rtpengine(relaying_kamailio: Kamailio, program_
     ):
         await alice.line.make_call("bob")
         await talk(alice.call, codec)
+        await hang_up(alice, bob)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+async def test_it_holds_through_rtpengine(relaying_kamailio: Kamailio, program_for: ProgramFor, codec: str) -> None:
+    """It calls us with plain RTP and G.711, and holds; so do we meanwhile."""
+    kamailio = relaying_kamailio
+    async with (
+        phone(kamailio, "alice", audio=tone(OUR_HZ)) as alice,
+        baresip(program_for("baresip"), kamailio, "bob", ITS_HZ, codec) as bob,
+    ):
+        await bob.command("dial", kamailio.uri("alice"))
+        await answered(alice)
+        await talk(alice.call, codec)
+        await bob.command("hold")
+        await alice.line.is_remotely_held.wait(True, timeout=10)
+        await hears_silence(alice.call)
+        await alice.line.toggle_hold()
+        await bob.command("resume")
+        await alice.line.is_remotely_held.wait(False, timeout=10)
+        await hears_silence(alice.call)
+        await alice.line.toggle_hold()
+        await hears_tone(alice.call, ITS_HZ)
         await hang_up(alice, bob)

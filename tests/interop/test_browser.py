@@ -84,18 +84,39 @@ async def test_we_hold_and_then_the_browser_does(kamailio: Kamailio, browser_pho
         assert (await page.until("ended"))["originator"] == "remote"
 
 
-async def test_the_browser_holds_and_so_do_we(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
-    """Both hold; each takes back its own."""
+@pytest.mark.parametrize("first_to_resume", ["we", "the browser"])
+@pytest.mark.parametrize("first_to_hold", ["we", "the browser"])
+async def test_both_hold(
+    kamailio: Kamailio, browser_phone: BrowserPhoneFor, first_to_hold: str, first_to_resume: str
+) -> None:
+    """Each takes back its own."""
     async with both(kamailio, browser_phone) as (ours, page):
         await page_calls(ours, page, kamailio)
-        await page.hold()
-        await ours.line.is_remotely_held.wait(True, timeout=10)
-        await ours.line.toggle_hold()
-        await page.until("hold", originator="remote")
-        await page.unhold()
-        await ours.line.is_remotely_held.wait(False, timeout=10)
-        await asyncio.gather(hears_silence(ours.call), page.hears())
-        await ours.line.toggle_hold()
+        await both_hear(ours, page)
+
+        async def we_toggle(event: str) -> None:
+            await ours.line.toggle_hold()
+            await page.until(event, originator="remote")
+
+        async def page_toggles(held: bool) -> None:
+            await (page.hold() if held else page.unhold())
+            await ours.line.is_remotely_held.wait(held, timeout=10)
+
+        if first_to_hold == "we":
+            await we_toggle("hold")
+            await page_toggles(True)
+        else:
+            await page_toggles(True)
+            await we_toggle("hold")
+        if first_to_resume == "we":
+            # JsSIP answers sendrecv, though it holds: as far as we are told, its hold is over with ours. It only mutes.
+            await we_toggle("unhold")
+            await hears_silence(ours.call)
+            await page_toggles(False)
+        else:
+            await page_toggles(False)
+            await asyncio.gather(hears_silence(ours.call), page.hears())
+            await we_toggle("unhold")
         await both_hear(ours, page)
 
 

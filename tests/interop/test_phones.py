@@ -72,30 +72,79 @@ async def test_mute_sends_silence(kamailio: Kamailio, scheme: Scheme) -> None:
 
 
 @both_schemes
-async def test_hold_and_unhold_from_both_sides(kamailio: Kamailio, scheme: Scheme) -> None:
+async def test_hold_and_unhold(kamailio: Kamailio, scheme: Scheme) -> None:
     """Local and remote hold are different facts, and audio comes back."""
     async with alice_and_bob(kamailio, scheme) as (alice, bob):
         await up(alice, bob)
-        await hears_tone(bob.call, ALICE_HZ)
+        for holder, hz, held, other_hz in ((alice, ALICE_HZ, bob, BOB_HZ), (bob, BOB_HZ, alice, ALICE_HZ)):
+            await hears_tone(held.call, hz)
+            await holder.line.toggle_hold()
+            assert holder.line.is_held.value
+            assert holder.line.state.value == CallState.HELD
+            await held.line.is_remotely_held.wait(True, timeout=5)
+            assert not held.line.is_held.value
+            assert held.line.state.value == CallState.CONNECTED
+            await asyncio.gather(hears_silence(held.call), hears_silence(holder.call))
+            await holder.line.toggle_hold()
+            await held.line.is_remotely_held.wait(False, timeout=5)
+            await asyncio.gather(hears_tone(held.call, hz), hears_tone(holder.call, other_hz))
 
-        await alice.line.toggle_hold()
-        assert alice.line.is_held.value
-        assert alice.line.state.value == CallState.HELD
-        await bob.line.is_remotely_held.wait(True, timeout=5)
-        assert not bob.line.is_held.value
-        assert bob.line.state.value == CallState.CONNECTED
-        await hears_silence(bob.call)
 
-        await bob.line.toggle_hold()
-        await alice.line.is_remotely_held.wait(True, timeout=5)
-        await alice.line.toggle_hold()
-        await bob.line.is_remotely_held.wait(False, timeout=5)
-        assert not alice.line.is_held.value
-        assert bob.line.is_held.value
-        await bob.line.toggle_hold()
-        await alice.line.is_remotely_held.wait(False, timeout=5)
-        await hears_tone(bob.call, ALICE_HZ)
-        await hears_tone(alice.call, BOB_HZ)
+@pytest.mark.parametrize("first_to_resume", ["who held first", "who held second"])
+@pytest.mark.parametrize("first_to_hold", ["caller", "callee"])
+async def test_both_hold_and_each_resumes(kamailio: Kamailio, first_to_hold: str, first_to_resume: str) -> None:
+    """As long as one still holds nobody is heard; then both are."""
+    async with alice_and_bob(kamailio) as (alice, bob):
+        await up(alice, bob)
+        await asyncio.gather(hears_tone(alice.call, BOB_HZ), hears_tone(bob.call, ALICE_HZ))
+        one, other = (alice, bob) if first_to_hold == "caller" else (bob, alice)
+        await one.line.toggle_hold()
+        await other.line.toggle_hold()
+        await one.line.is_remotely_held.wait(True, timeout=5)
+        assert other.line.is_remotely_held.value
+        if first_to_resume == "who held second":
+            one, other = other, one
+        await one.line.toggle_hold()
+        await other.line.is_remotely_held.wait(False, timeout=5)
+        assert [phone.line.is_held.value for phone in (one, other)] == [False, True]
+        assert one.line.is_remotely_held.value
+        await asyncio.gather(hears_silence(one.call), hears_silence(other.call))
+        await other.line.toggle_hold()
+        await one.line.is_remotely_held.wait(False, timeout=5)
+        await asyncio.gather(hears_tone(alice.call, BOB_HZ), hears_tone(bob.call, ALICE_HZ))
+
+
+async def test_both_hold_at_the_same_moment(kamailio: Kamailio) -> None:
+    """Their re-INVITEs cross: 491 on both sides, and each is tried again in its own time."""
+    async with alice_and_bob(kamailio) as (alice, bob):
+        await up(alice, bob)
+        await asyncio.gather(hears_tone(alice.call, BOB_HZ), hears_tone(bob.call, ALICE_HZ))
+        await asyncio.gather(alice.line.toggle_hold(), bob.line.toggle_hold())
+        assert await kamailio.messages("INVITE", 491)
+        assert [alice.line.is_held.value, bob.line.is_held.value] == [True, True]
+        await asyncio.gather(alice.line.toggle_hold(), bob.line.toggle_hold())
+        for phone in (alice, bob):
+            await phone.line.is_remotely_held.wait(False, timeout=5)
+        await asyncio.gather(hears_tone(alice.call, BOB_HZ), hears_tone(bob.call, ALICE_HZ))
+
+
+@pytest.mark.kamailio(dialog_auth=True)
+@pytest.mark.parametrize("who", ["caller", "callee"])
+async def test_every_request_in_the_call_is_challenged(kamailio: Kamailio, who: str) -> None:
+    """re-INVITE, INFO and BYE are sent again with credentials, and do what was asked."""
+    async with alice_and_bob(kamailio) as (alice, bob):
+        await up(alice, bob)
+        one, other = (alice, bob) if who == "caller" else (bob, alice)
+        await one.line.toggle_hold()
+        await other.line.is_remotely_held.wait(True, timeout=5)
+        await one.line.toggle_hold()
+        await one.call.send_dtmf("5", method="info")
+        await one.call.send_info("x", "text/plain")
+        call = other.call
+        await one.line.hangup()
+        assert (await call.finished()).code == 200
+        challenged = [message.method for message in await kamailio.messages(status=407) if message.direction == "snd"]
+        assert challenged == ["INVITE", "INVITE", "INVITE", "INFO", "INFO", "BYE"]
 
 
 async def test_g711_when_it_is_preferred(kamailio: Kamailio) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from jzrx.commands import Answer, Connect, Dial, Hold, ToggleHold, Unhold
 from jzrx.events import CallEnded, HoldChanged, HoldFailed
-from jzrx.sip.machine import AnswerWanted
+from jzrx.sip.machine import AnswerWanted, OfferWanted
 from jzrx.testing.peer import Peer, in_dialog, respond
 from jzrx.testing.virtual import Phone, brief, link, play
 from tests.scenarios.calls import ANSWER, OFFER, answering, call_of, called, calling, outcome, settle_down
@@ -226,6 +226,47 @@ def test_their_late_offer() -> None:
     assert phone.sent(200)[-1].body == b"v=0 alice offer\r\n"
     assert media_of(phone)[-2:] == ["OfferWanted", "AnswerReceived"]
     assert phone.events(CallEnded) == []
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_their_late_offer_while_we_hold(answered: bool) -> None:
+    """Our current offer is the hold; an ACK without an answer leaves all as it was."""
+    phone, peer = calling()
+    accept_all(peer)
+    invite = phone.sent("INVITE")[0]
+    script = {3: Hold(call_id="1"), 4: in_dialog("INVITE", invite)}
+    play(phone, {**script, 4.1: in_dialog("ACK", invite, sdp=ANSWER if answered else None)}, until=40)
+    assert phone.sent(200)[-1].body == b"v=0 alice offer held\r\n"
+    assert media_of(phone)[-2:] == ["OfferWanted", "AnswerReceived" if answered else "OfferRefused"]
+    assert phone.events(CallEnded) == []
+    play(phone, {40: Unhold(call_id="1")}, until=41)
+    assert [event.held for event in phone.events(HoldChanged)] == [True, False]
+
+
+@pytest.mark.parametrize("first_to_resume", [0, 1])
+@pytest.mark.parametrize("first_to_hold", [0, 1])
+def test_both_hold_and_each_resumes(first_to_hold: int, first_to_resume: int) -> None:
+    """Each offer and answer says what its own side holds, whoever began."""
+    phones = link(keepalive=1e6)
+    _connect(*phones)
+    calls = ["1", call_of(phones[1])]
+
+    def toggle(which: int) -> None:
+        phones[which].ask(ToggleHold(call_id=calls[which]))
+
+    order = (first_to_hold, 1 - first_to_hold, first_to_resume, 1 - first_to_resume)
+    play(phones[0], {5 + 2 * turn: lambda which=which: toggle(which) for turn, which in enumerate(order)}, until=14)
+    wanted = [
+        [output.held for _, output in phone.media if isinstance(output, OfferWanted | AnswerWanted)][1:]
+        for phone in phones
+    ]
+    held = [False, False]
+    for which in order:
+        held[which] = not held[which]
+        for side in (0, 1):
+            assert wanted[side].pop(0) is held[side]
+    assert wanted == [[], []]
+    assert [event.held for phone in phones for event in phone.events(HoldChanged)] == [True, False] * 2
 
 
 def test_their_reinvite_while_we_hold_keeps_our_hold() -> None:

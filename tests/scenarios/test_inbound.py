@@ -1,5 +1,9 @@
 """Calls that we get: ringing, answering, the ACK, CANCEL, the end of an invitation, early media."""
 
+from typing import Any
+
+import pytest
+
 from jzrx.commands import Answer, HangUp, SendProgress
 from jzrx.events import CallAnswered, CallEnded, CallReceived
 from jzrx.sip.machine import AnswerReceived, AnswerWanted, OfferWanted
@@ -304,8 +308,41 @@ def test_the_cause_in_a_bye() -> None:
         assert causes(phone) == [cause]
 
 
-def test_the_cause_in_a_refusal() -> None:
+@pytest.mark.parametrize(
+    ("headers", "cause"),
+    [
+        ((), (480, "Temporarily Unavailable", None)),
+        (
+            (("X-Reason", "no application"), ("Reason", "Q.850;cause=20")),
+            (480, "no application", 20),
+        ),
+        ((("Reason", 'SIP;cause=486;text="Busy elsewhere"'),), (480, "Busy elsewhere", None)),
+        ((("Reason", "Q.850 ;cause=18"), ("Reason", 'SIP;cause=600;text="x"')), (480, "x", 18)),
+        (
+            (("Reason", 'q.850;cause=127;text="So, \\"unspecified\\""'),),
+            (480, 'So, "unspecified"', 127),
+        ),
+        ((("Reason", "Q.850;cause=x"),), (480, "Temporarily Unavailable", None)),
+        ((("X-Reason", ""),), (480, "Temporarily Unavailable", None)),
+    ],
+)
+def test_the_cause_in_a_refusal(headers: Any, cause: tuple[int, str, int | None]) -> None:
+    """The code is that of the response, whatever else is said."""
     phone, peer = dialling()
-    headers = (("X-Reason", "no configured application"), ("Reason", "Q.850;cause=20"))
     play(phone, {2: lambda: peer.reply("INVITE", 480, headers=headers)}, until=3)
-    assert causes(phone) == [(480, "no configured application", 20)]
+    assert causes(phone) == [cause]
+
+
+@pytest.mark.parametrize(
+    ("headers", "cause"),
+    [
+        ((), (487, "Request Terminated", None)),
+        ((("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),), (487, "Call completed elsewhere", None)),
+        ((("Reason", "Q.850;cause=26"),), (487, "Request Terminated", 26)),
+        ((("X-Reason", "gave up"), ("Reason", 'Q.850;cause=26;text="x"')), (487, "gave up", 26)),
+    ],
+)
+def test_the_cause_in_a_cancel(headers: Any, cause: tuple[int, str, int | None]) -> None:
+    phone, _ = ringing()
+    play(phone, {2: request("CANCEL", headers=headers)}, until=3)
+    assert causes(phone) == [cause]

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from jzrx.commands import HangUp
 from jzrx.events import CallDialed, CallProgressed, CallRedirected, RemotePartyChanged
-from jzrx.sip.bodies import SDP
+from jzrx.sip.bodies import SDP, sdp_of
 from jzrx.sip.causes import cause_of_response, headers_of
 from jzrx.sip.dialog import dialog_of_response, strip_parameters
 from jzrx.sip.drafts import Draft, in_dialog
@@ -173,7 +173,7 @@ def _provisional(session: Session, response: Response, moment: Moment) -> Step:
                 call_id=session.id,
                 code=response.status_code,
                 reason=response.reason or reason_phrase(response.status_code),
-                has_media=sdp is not None,
+                has_media=sdp_of(response) is not None,
                 headers=headers_of(response),
             )
         )
