@@ -87,8 +87,11 @@ class Browser:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
     @asynccontextmanager
-    async def phone(self, kamailio: Kamailio, user: str, hz: float, logs: list[str]) -> AsyncIterator["BrowserPhone"]:
-        """A page with a registered phone that sends a tone of `hz`; what the page prints goes to `logs`."""
+    async def phone(
+        self, kamailio: Kamailio, user: str, hz: float, logs: list[str], *, timers: bool = False
+    ) -> AsyncIterator["BrowserPhone"]:
+        """A page with a registered phone that sends a tone of `hz`; what the page prints goes to `logs`. With `timers`
+        it wants session timers of 90 s."""
         _, browser = self._started.result()
         page = await self.run(_open(browser, logs))
         phone = BrowserPhone(self, page)
@@ -98,6 +101,7 @@ class Browser:
                 "uri": kamailio.uri(user),
                 "password": kamailio.users[user],
                 "hz": hz,
+                "timers": timers,
             }
             await phone.evaluate("async (options) => { window.phone = await Phone.start(options); }", options)
             yield phone

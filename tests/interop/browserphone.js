@@ -11,7 +11,7 @@ class Phone {
     return phone;
   }
 
-  constructor({ url, uri, password, hz }) {
+  constructor({ url, uri, password, hz, timers }) {
     this.events = [];
     this.waiting = new Set();
     this.audio = new AudioContext({ sampleRate: 48000 });
@@ -26,7 +26,7 @@ class Phone {
       sockets: [new JsSIP.WebSocketInterface(url)],
       uri,
       password,
-      session_timers: false,
+      session_timers: timers,
       register_expires: 60,
     });
     for (const name of ["registered", "registrationFailed"]) {

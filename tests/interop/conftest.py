@@ -28,8 +28,13 @@ class FaultProxyFor(Protocol):
     async def __call__(self, target: str, host: str | None = None) -> FaultProxy: ...
 
 
+class BrowserPhoneFor(Protocol):
+    """The type of the `browser_phone` fixture."""
+
+    async def __call__(self, kamailio: Kamailio, user: str, hz: float, *, timers: bool = False) -> BrowserPhone: ...
+
+
 ProgramFor = Callable[[str], Program]
-BrowserPhoneFor = Callable[[Kamailio, str, float], Awaitable[BrowserPhone]]
 
 _skipped = pytest.StashKey[int]()
 _programs = pytest.StashKey[list[Program]]()
@@ -150,8 +155,8 @@ async def browser_phone(browser: Browser, request: pytest.FixtureRequest) -> Asy
     cast(pytest.Item, request.node).stash[_console] = logs
     async with AsyncExitStack() as stack:
 
-        async def start(kamailio: Kamailio, user: str, hz: float) -> BrowserPhone:
-            return await stack.enter_async_context(browser.phone(kamailio, user, hz, logs))
+        async def start(kamailio: Kamailio, user: str, hz: float, *, timers: bool = False) -> BrowserPhone:
+            return await stack.enter_async_context(browser.phone(kamailio, user, hz, logs, timers=timers))
 
         yield start
 

@@ -214,3 +214,17 @@ async def test_the_browser_cancels(kamailio: Kamailio, browser_phone: BrowserPho
         await page.hangup()
         await ours.line.incoming_caller.wait(None, timeout=10)
         assert ours.line.call.value is None
+
+
+@pytest.mark.slow
+async def test_the_browser_refreshes_the_session(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    """JsSIP asks for 90 s; without its UPDATE after 45 s we would end the call after 60 s."""
+    async with phone(kamailio, "alice", audio=tone(OUR_HZ)) as ours:
+        page = await browser_phone(kamailio, "bob", PAGE_HZ, timers=True)
+        await page_calls(ours, page, kamailio)
+        (accepted, *_) = [m for m in await kamailio.messages("INVITE", 200) if m.direction == "rcv"]
+        assert "Session-Expires: 90;refresher=uac" in accepted.text
+        await asyncio.sleep(62)  # nothing tells when a call is not ended
+        await both_hear(ours, page)
+        assert len(await kamailio.messages("UPDATE", 200)) == 2
+        assert ours.line.state.value == CallState.CONNECTED
