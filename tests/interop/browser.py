@@ -155,6 +155,10 @@ class BrowserPhone:
         """End the call: 486, CANCEL or BYE."""
         await self.evaluate("() => phone.hangup()")
 
+    async def states(self) -> list[bool]:
+        """Of each call so far, in order, whether it is over."""
+        return await self.evaluate("() => phone.sessions.map((session) => session.isEnded())")
+
     async def hold(self) -> None:
         """Put the other side on hold; returns at the answer."""
         await self.evaluate("() => phone.hold()")
@@ -162,6 +166,11 @@ class BrowserPhone:
     async def unhold(self) -> None:
         """Take that back, likewise."""
         await self.evaluate("() => phone.unhold()")
+
+    async def refer(self, which: int, target: str, consultation: int | None = None) -> None:
+        """Transfer the call `which` (0 the first) to `target`; attended with the number of the consultation call."""
+        script = "([which, target, consultation]) => phone.refer(which, target, consultation)"
+        await self.evaluate(script, [which, target, consultation])
 
     async def send_dtmf(self, tones: str, transport: str) -> None:
         """Send tones by "INFO" or "RFC2833"."""

@@ -14,6 +14,7 @@ class Phone {
   constructor({ url, uri, password, hz, timers }) {
     this.events = [];
     this.waiting = new Set();
+    this.sessions = [];
     this.audio = new AudioContext({ sampleRate: 48000 });
     const oscillator = new OscillatorNode(this.audio, { frequency: hz });
     const destination = new MediaStreamAudioDestinationNode(this.audio, { channelCount: 1 });
@@ -38,6 +39,19 @@ class Phone {
 
   follow(session) {
     this.session = session;
+    this.sessions.push(session);
+    session.on("refer", ({ request, accept }) => {
+      this.happened({ name: "refer", target: String(request.refer_to.uri) });
+      // JsSIP does not pass Referred-By on by itself, which RFC 3892 section 2.2 wants.
+      const extraHeaders = [`Referred-By: ${request.getHeader("referred-by")}`];
+      accept(() => {}, { ...this.options, extraHeaders });
+    });
+    session.on("replaces", ({ accept }) => {
+      this.happened({ name: "replaces" });
+      // It makes the new session, which `follow` then has as the current one, but does not answer it.
+      accept(() => {});
+      this.session.answer(this.options);
+    });
     for (const name of ["progress", "accepted", "confirmed", "ended", "failed", "hold", "unhold"]) {
       session.on(name, ({ originator, cause, message }) =>
         this.happened({ name, originator, cause, status: message?.status_code }));
@@ -86,7 +100,8 @@ class Phone {
   }
 
   get options() {
-    return { mediaStream: this.microphone, pcConfig: { iceServers: [] } };
+    // Each call has tracks of its own: JsSIP disables those of a call on hold, and never enables them when it ends.
+    return { mediaStream: this.microphone.clone(), pcConfig: { iceServers: [] } };
   }
 
   call(target) {
@@ -100,6 +115,25 @@ class Phone {
   // 486, and CANCEL or BYE.
   hangup() {
     this.session.terminate();
+  }
+
+  // Transfers the call `which` (0 the first) to `target`; attended if `consultation` is the number of another call.
+  refer(which, target, consultation) {
+    const replaces = consultation === null ? undefined : this.consulted(this.sessions[consultation]);
+    const eventHandlers = {};
+    for (const name of ["requestSucceeded", "requestFailed", "trying", "progress", "accepted", "failed"]) {
+      eventHandlers[name] = ({ status_line }) =>
+        this.happened({ name: "transfer", outcome: name, status: status_line?.status_code });
+    }
+    this.sessions[which].refer(target, { replaces, eventHandlers });
+  }
+
+  // JsSIP takes a session for `replaces`, and swaps its tags when the other side has made that call (its issue 817).
+  consulted(session) {
+    if (session.direction === "outgoing") {
+      return session;
+    }
+    return { _request: session._request, _to_tag: session._from_tag, _from_tag: session._to_tag };
   }
 
   hold() {

@@ -53,7 +53,7 @@ class Kamailio:
     the server's log. Nothing is bound to an event loop, so that one server can serve a whole test session.
     """
 
-    users: Final = {"alice": "wonderland", "bob": "builder"}
+    users: Final = {"alice": "wonderland", "bob": "builder", "carol": "christmas"}
     """Passwords by user name."""
 
     def __init__(self, directory: Path, options: KamailioOptions) -> None:
