@@ -272,7 +272,8 @@ class JambonzCall:
 
     def _noise_isolation(self, status: str, options: dict[str, Any]) -> Action[None]:
         data = {"noise_isolation_status": status, **options}
-        body = json.dumps({"command": "noiseIsolation:status", "data": data}).encode()
+        message = {"command": "noiseIsolation:status", "data": data}
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()  # as JavaScript writes it
         action = f"{status}_noise_isolation"
         return self._control.send_info(self._snapshot.value, action, body, "application/x-jambonz+json", None)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -49,20 +50,36 @@ async def test_info_comes_in(bench: Bench) -> None:
     assert heard[0][1].text == "ü"
 
 
-async def test_noise_isolation(bench: Bench) -> None:
-    """The bodies that the JavaScript SDK sends."""
+@pytest.mark.parametrize(
+    ("options", "data"),
+    [
+        ({}, b'"noise_isolation_status":"enable"'),
+        ({"vendor": "krisp"}, b'"noise_isolation_status":"enable","vendor":"krisp"'),
+        ({"level": 0}, b'"noise_isolation_status":"enable","level":0'),
+        (
+            {"vendor": "krisp", "level": 80, "model": "größe"},
+            b'"noise_isolation_status":"enable","vendor":"krisp","level":80,"model":"gr\xc3\xb6\xc3\x9fe"',
+        ),
+    ],
+)
+async def test_noise_isolation(bench: Bench, options: dict[str, Any], data: bytes) -> None:
+    """To the byte what the JavaScript SDK sends."""
     call = await outbound(bench)
-    bench.peer.answers["INFO"] = 200
-    await bench.finish(call.enable_noise_isolation("krisp", level=80))
+    await bench.finish(call.enable_noise_isolation(**options))
     await bench.finish(call.disable_noise_isolation())
-    assert [info.content_type for info in bench.sent("INFO")] == ["application/x-jambonz+json"] * 2
-    assert [json.loads(info.body) for info in bench.sent("INFO")] == [
-        {
-            "command": "noiseIsolation:status",
-            "data": {"noise_isolation_status": "enable", "vendor": "krisp", "level": 80},
-        },
-        {"command": "noiseIsolation:status", "data": {"noise_isolation_status": "disable"}},
-    ]
+    enable, disable = bench.sent("INFO")
+    assert enable.body == b'{"command":"noiseIsolation:status","data":{%s}}' % data
+    assert disable.body == b'{"command":"noiseIsolation:status","data":{"noise_isolation_status":"disable"}}'
+    assert [info.headers.get_all("Content-Type") for info in (enable, disable)] == [("application/x-jambonz+json",)] * 2
+
+
+@pytest.mark.parametrize("status", [415, 501])
+async def test_refused_noise_isolation_leaves_the_call(bench: Bench, status: int) -> None:
+    call = await outbound(bench)
+    bench.peer.answers["INFO"] = status
+    with pytest.raises(CallError) as failure:
+        await bench.finish(call.enable_noise_isolation())
+    assert (failure.value.code, call.state) == (status, "connected")
 
 
 async def test_misuse(bench: Bench) -> None:
