@@ -19,6 +19,7 @@ from jzrx.phone.named import CALL_EVENTS
 from jzrx.phone.phone import Phone
 from jzrx.phone.quality import QualityMonitor
 from jzrx.store import AllowedCallActions, CallSnapshot, StateObservable
+from jzrx.store.html import call_html
 from jzrx.store.selectors import can_in_call, duration
 from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState, MediaState
 
@@ -352,6 +353,9 @@ class JambonzCall:
     def __repr__(self) -> str:
         call = self._snapshot.value
         return f"<JambonzCall {call.id} {call.direction} {call.remote_identity!r} {call.state}>"
+
+    def _repr_html_(self) -> str:
+        return call_html(self._snapshot.value)
 
 
 def _over(call: CallSnapshot) -> bool:

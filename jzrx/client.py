@@ -22,6 +22,7 @@ from jzrx.phone.emitter import Handler
 from jzrx.phone.line import Parts
 from jzrx.phone.phone import Phone
 from jzrx.store import AllowedActions, ClientSnapshot, StateObservable, StoreView, selectors
+from jzrx.store.html import client_html, table
 from jzrx.types import CallState, ClientState
 
 __all__ = ["JambonzClient", "create_jambonz_client"]
@@ -336,6 +337,10 @@ class JambonzClient:
 
     def __repr__(self) -> str:
         return f"<JambonzClient {self._options.username} at {self._options.server} {self.state}>"
+
+    def _repr_html_(self) -> str:
+        account = table("account", [("user", self._options.username), ("server", self._options.server)])
+        return account + client_html(self._phone.snapshot)
 
 
 def create_jambonz_client(

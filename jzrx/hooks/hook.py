@@ -16,6 +16,7 @@ from jzrx.call import JambonzCall
 from jzrx.client import CallOptions, JambonzClient
 from jzrx.errors import JambonzError
 from jzrx.store import ClientSnapshot, StateCell, StateObservable, StateView, constant
+from jzrx.store.html import html_of
 
 __all__ = ["ClientHook", "Clients", "Hook"]
 
@@ -52,6 +53,9 @@ class Hook(Generic[S]):
     def _refuse_disposed(self) -> None:
         if self._disposed:
             raise JambonzError(f"this {self._name} was disposed; make another one")
+
+    def _repr_html_(self) -> str:
+        return html_of(self.snapshot.value)
 
     def __enter__(self) -> Self:
         return self

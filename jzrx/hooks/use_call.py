@@ -12,6 +12,7 @@ from jzrx.errors import CallError
 from jzrx.hooks.hook import ClientHook, Clients
 from jzrx.options import AnswerOptions
 from jzrx.store import ClientSnapshot, StateObservable, selectors
+from jzrx.store.html import fields_html
 from jzrx.types import CallState
 
 __all__ = ["UseCall", "UseCallSnapshot", "use_call"]
@@ -28,6 +29,9 @@ class UseCallSnapshot:
     is_remotely_held: bool = False
     is_active: bool = False
     incoming_caller: str | None = None
+
+    def _repr_html_(self) -> str:
+        return fields_html("use_call", self)
 
 
 class UseCall(ClientHook[UseCallSnapshot]):

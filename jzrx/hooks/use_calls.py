@@ -12,6 +12,7 @@ from jzrx.errors import CallError
 from jzrx.hooks.hook import ClientHook, Clients
 from jzrx.options import AnswerOptions
 from jzrx.store import AllowedActions, CallSnapshot, ClientSnapshot, StateObservable, selectors
+from jzrx.store.html import calls_html, fields_html
 from jzrx.types import CallState
 
 __all__ = ["UseCalls", "UseCallsSnapshot", "use_calls"]
@@ -34,6 +35,11 @@ class UseCallsSnapshot:
     held: tuple[JambonzCall, ...] = ()
     can: AllowedActions = field(factory=lambda: selectors.can(ClientSnapshot()))
     do_not_disturb: bool = False
+
+    def _repr_html_(self) -> str:
+        current = None if self.current is None else self.current.id
+        head = fields_html("use_calls", self, "calls", "call_snapshots", "can")
+        return head + calls_html(self.call_snapshots, current)
 
     @property
     def call_count(self) -> int:

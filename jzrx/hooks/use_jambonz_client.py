@@ -12,6 +12,7 @@ from jzrx.hooks.hook import Hook
 from jzrx.options import JambonzClientOptions, resolve_options
 from jzrx.phone.line import Parts
 from jzrx.store import StateCell, StateObservable, constant
+from jzrx.store.html import fields_html
 from jzrx.types import ClientState
 
 __all__ = ["UseJambonzClient", "UseJambonzClientSnapshot", "use_jambonz_client"]
@@ -26,6 +27,9 @@ class UseJambonzClientSnapshot:
     is_registered: bool = False
     is_connecting: bool = False
     error: str | None = None
+
+    def _repr_html_(self) -> str:
+        return fields_html("use_jambonz_client", self)
 
 
 class UseJambonzClient(Hook[UseJambonzClientSnapshot]):

@@ -10,6 +10,7 @@ from reactivex.disposable import Disposable
 
 from jzrx import awaiting
 from jzrx.store.graph import Changes, Derived, Followed, Node, Root, Selected, Subscribers, tell
+from jzrx.store.html import html_of
 from jzrx.store.lock import LOCK
 from jzrx.store.subscriber import complete_all
 from jzrx.store.turns import take_turn
@@ -86,6 +87,9 @@ class StateObservable(Observable[T_co]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.value!r}>"
+
+    def _repr_html_(self) -> str:
+        return html_of(self.value)
 
 
 def _node_of(selector: Callable[[Any], StateObservable[U]]) -> Callable[[Any], Node[U]]:

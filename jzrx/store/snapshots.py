@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from jzrx.store.frozendict import FrozenDict
+from jzrx.store.html import call_html, client_html
 from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState, ClientState, MediaState, WarningName
 
 __all__ = ["CallSnapshot", "ClientSnapshot"]
@@ -44,6 +45,9 @@ class CallSnapshot:
     warnings: tuple[WarningName, ...] = ()
     in_place_of: str | None = None
 
+    def _repr_html_(self) -> str:
+        return call_html(self)
+
 
 def _frozen_calls(calls: Mapping[str, CallSnapshot]) -> FrozenDict[str, CallSnapshot]:
     return FrozenDict(calls)
@@ -72,3 +76,6 @@ class ClientSnapshot:
     incoming_call_ids: tuple[str, ...] = ()
     do_not_disturb: bool = False
     auto_answer: bool = False
+
+    def _repr_html_(self) -> str:
+        return client_html(self)
