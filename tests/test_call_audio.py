@@ -10,7 +10,8 @@ from attrs import evolve
 
 import jzrx
 from jzrx import CallError, CallQualityStats
-from jzrx.media import tone
+from jzrx.media import pcm, tone
+from jzrx.testing import EmbeddedSbc
 from tests.bench import Bench, inbound, outbound, told
 
 
@@ -47,6 +48,7 @@ async def test_media_that_fails_ends_the_call_at_once(bench: Bench) -> None:
 
 async def test_media_that_fails_later_does_not(bench: Bench) -> None:
     call = await outbound(bench)
+    bench.peer.answers["INVITE"] = 488  # to what would bring it back
     bench.session(call.id).fail()
     await bench.pass_time(15)
     assert (call.state, call.snapshot.value.media) == ("connected", "failed")
@@ -81,6 +83,23 @@ async def test_what_is_no_source_is_refused_at_once(bench: Bench, what: Any) -> 
         call.audio.source = what
     with pytest.raises(ValueError, match="None"):
         call.audio.play(None)  # pyright: ignore[reportArgumentType]
+
+
+async def test_an_iterator_is_good_for_one_call_and_the_second_says_so_at_once() -> None:
+    async with (
+        EmbeddedSbc(users={"alice": "x"}) as sbc,
+        jzrx.create_jambonz_client(server=sbc.url, username="alice", password="x", speaker=False) as alice,
+    ):
+        once = pcm(iter([b"\0\0" * 160]), 8000)
+        call = alice.call("echo", audio=once)
+        with pytest.raises(ValueError, match="used already"):
+            alice.call("echo", audio=once)
+        with pytest.raises(ValueError, match="used already"):
+            alice.call("echo", audio=lambda: once)
+        with pytest.raises(ValueError, match="used already"):
+            call.audio.play(once)
+        await call.answered()
+        assert list(alice.calls) == [call.id]
 
 
 async def test_audio_that_is_asked_for_before_the_answer_begins_with_it(bench: Bench) -> None:

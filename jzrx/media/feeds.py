@@ -130,9 +130,14 @@ class _Feed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._claimed = self._opened = False
 
+    @property
+    def is_used(self) -> bool:
+        """There is nothing left of it for anybody else."""
+        return self._claimed or self._opened
+
     def claim(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take it for its one use, by a client on `loop`."""
-        if self._claimed or self._opened:
+        if self.is_used:
             raise ValueError(_USED)
         self._claimed = True
         self._loop = loop

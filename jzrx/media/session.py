@@ -135,8 +135,9 @@ class MediaSession:
     async def send_dtmf(self, tones: str, *, duration_ms: int = 100, gap_ms: int = 70) -> None:
         """Send tones (0-9, *, #, A-D; `,` is a pause of 2 s) by RTP, in place of the sound; muted or holding, too.
 
-        `duration_ms` is 40 to 1300, `gap_ms` 40 to 5000. Sequences wait for each other. Emits DtmfSent for each tone;
-        done when the last packet has left. Raises MediaError when the other side takes none, or holds the call.
+        `duration_ms` is 40 to 1300, `gap_ms` 40 to 5000. Sequences wait for each other, and the rest of one for the end
+        of a hold by the other side. Emits DtmfSent for each tone; done when the last packet has left. Raises MediaError
+        when the other side takes none, or holds the call already.
         """
         if self._closing is not None or self._peer.is_closed:
             raise MediaError("The call's media is closed.")

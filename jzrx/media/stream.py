@@ -75,8 +75,8 @@ class Stream:
         self.sender.silent = silent
         self.sender.sends = agreement.direction.sends
         self.sender.telephone_event = agreement.telephone_event
-        if not agreement.can_send_tones:
-            self.sender.tones.clear(NO_TONES)
+        if agreement.telephone_event is None:
+            self.sender.tones.clear(NO_TONES)  # while the other side holds us they wait
         self._reporting.is_allowed = agreement.rtcp_mux
         self._formats = {codec.payload_type: codec for codec in agreement.receivable}
         self._playout.set_codecs(_sounds(agreement))

@@ -43,12 +43,17 @@ def has_speaker(ours: JambonzClientOptions) -> bool:
 
 
 def _made(audio: Audio | None) -> AudioSource | None:
-    if audio is None or is_source(audio):
-        return cast(AudioSource | None, audio)
-    made = cast(Callable[[], AudioSource], audio)()
+    if audio is None:
+        return None
+    made: Any = audio if is_source(audio) else cast(Callable[[], AudioSource], audio)()
     if not is_source(made):
         raise ValueError(f"audio: the function must return an audio source such as jzrx.media.tone(), not {made!r}")
-    return made
+    if getattr(made, "is_used", False):
+        raise ValueError(
+            "audio: this iterator was used already, and can be used once: make another source, or give a function that "
+            "makes one for each call"
+        )
+    return cast(AudioSource, made)
 
 
 def _microphone(options: AnswerOptions) -> AudioSource | None:

@@ -153,5 +153,5 @@ class Reception:
         if call_id in now.incoming_call_ids and is_alone:
             try:
                 self._phone.control.answer(now.calls[call_id], AnswerOptions())
-            except JambonzError as error:  # a handler was faster
+            except (JambonzError, ValueError) as error:  # a handler was faster, or the client's audio is used up
                 _log.info("a call was not answered by itself: %s", error)

@@ -114,17 +114,38 @@ async def test_muted_and_holding_sends_tones_and_who_is_held_does_not(party: Mak
     await alice.hears_tones("4")
 
 
-async def test_a_hold_or_the_end_of_the_call_ends_what_is_being_sent(party: Make) -> None:
+@pytest.mark.parametrize("tones", ["12345", "1,2"])
+async def test_a_hold_by_the_other_side_makes_the_rest_wait(party: Make, tones: str) -> None:
     alice, bob = party(), party()
     await connect(alice, bob)
-    sending = asyncio.ensure_future(bob.session.send_dtmf("1,,,,,2"))
+    sending = asyncio.ensure_future(bob.session.send_dtmf(tones, duration_ms=300))
     await alice.hears_tones("1")
+    for _ in range(2):
+        await exchange(alice, bob, held=True)
+        before = alice.tones_heard
+        await alice.next_frames(50)
+        assert alice.tones_heard == before
+        assert not sending.done()
+        await exchange(alice, bob)
+    await sending
+    await alice.hears_tones(tones.replace(",", ""))
+
+
+async def test_our_hold_in_the_middle_of_a_sequence_changes_nothing(party: Make) -> None:
+    alice, bob = party(), party()
+    await connect(alice, bob)
+    sending = asyncio.ensure_future(alice.session.send_dtmf("12345"))
+    await bob.hears_tones("1")
     await exchange(alice, bob, held=True)
-    with pytest.raises(MediaError, match="holds the call"):
-        await sending
-    await exchange(alice, bob)
+    await sending
+    await bob.hears_tones("12345")
+
+
+async def test_the_end_of_the_call_ends_what_is_being_sent(party: Make) -> None:
+    alice, bob = party(), party()
+    await connect(alice, bob)
     sending = asyncio.ensure_future(bob.session.send_dtmf("3,,,,,4"))
-    await alice.hears_tones("13")
+    await alice.hears_tones("3")
     await bob.session.close()
     with pytest.raises(MediaError, match="closed"):
         await sending
