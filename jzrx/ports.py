@@ -43,10 +43,10 @@ class MediaError(Exception):
 
 
 class AudioReader(Protocol):
-    """One use of a source, read by the media thread."""
+    """One use of a source."""
 
     def read(self) -> bytes | None:
-        """The next 20 ms at the rate it was opened with (s16le, mono), or None at the end. Never blocks."""
+        """The next 20 ms at the rate it was opened with (s16le, mono), or None at the end."""
         ...
 
     def close(self) -> None:
@@ -55,7 +55,11 @@ class AudioReader(Protocol):
 
 
 class AudioSource(Protocol):
-    """A recipe for audio: each `open` starts from the beginning (an iterator's is single-use)."""
+    """A recipe for audio: each `open` starts from the beginning (an iterator's is single-use).
+
+    One of your own is opened, read and closed on a worker thread, 100 ms ahead of what is sent; when it does not keep
+    up, silence is sent.
+    """
 
     def open(self, rate: int) -> AudioReader:
         """A reader of 20 ms frames at `rate` Hz: 48000, 16000 or 8000, the codec's own."""

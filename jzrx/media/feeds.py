@@ -1,4 +1,5 @@
-"""Sound from iterators: user code that runs beside the media thread and feeds it through a buffer."""
+"""Sound from iterators and from an application's own sources: user code that runs beside the media thread and feeds it
+through a buffer."""
 
 import asyncio
 import contextlib
@@ -9,14 +10,15 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from typing import Any, Protocol, cast
 
 from jzrx.media.resample import Resampler
-from jzrx.ports import AudioReader
+from jzrx.ports import AudioReader, AudioSource
 
-__all__ = ["AsyncFeed", "Int16Array", "Sound", "ThreadFeed", "sound_of"]
+__all__ = ["AsyncFeed", "Int16Array", "Sound", "ThreadFeed", "readable", "sound_of"]
 
 _log = logging.getLogger("jzrx.media")
 
 _USED = "pcm: this iterator was used already, and can be used once: make another source."
-_AHEAD = 1.0  # s
+_AHEAD = 1.0  # s, for iterators: what they make may come in fits
+_READER_AHEAD = 0.1  # s, for readers: what they read may be live, and is so much later
 
 
 class Int16Array(Protocol):
@@ -57,11 +59,11 @@ def sound_of(item: object, *, whole: bool = True) -> bytes:
 class _Buffer:
     """The reader's end of a feed: filled by user code's thread or loop, emptied by the media thread."""
 
-    def __init__(self, source_rate: int, rate: int) -> None:
+    def __init__(self, source_rate: int, rate: int, ahead: float = _AHEAD) -> None:
         self.underruns = 0
         """Frames of silence sent because nothing was there, since the first sound."""
         self._size = rate // 50 * 2
-        self._ahead = int(_AHEAD * rate) * 2
+        self._ahead = int(ahead * rate) * 2
         self._resampler = Resampler(source_rate, rate)
         self._sound = bytearray()
         self._odd = b""
@@ -113,7 +115,7 @@ class _Buffer:
             self._sound.clear()
             self._changed.notify_all()
         if self.underruns:
-            _log.info("An audio iterator did not keep up: %d frames of 20 ms were silent.", self.underruns)
+            _log.info("An audio source did not keep up: %d frames of 20 ms were silent.", self.underruns)
 
     def _take(self) -> bytes:
         frame = bytes(self._sound[: self._size])
@@ -124,6 +126,8 @@ class _Buffer:
 
 class _Feed:
     """A source that can be used once."""
+
+    is_immediate = True
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -158,24 +162,55 @@ class ThreadFeed(_Feed):
     def open(self, rate: int) -> AudioReader:
         """Start the thread."""
         self._use()
-        buffer = _Buffer(self._rate, rate)
-        threading.Thread(target=self._run, args=(buffer,), name="jzrx-source", daemon=True).start()
-        return buffer
+        return _fed(_Buffer(self._rate, rate), self._items)
 
-    def _run(self, buffer: _Buffer) -> None:
+
+def _fed(buffer: _Buffer, items: Iterator[Any]) -> AudioReader:
+    """`buffer`, which a worker thread fills with `items` from now on."""
+
+    def run() -> None:
         try:
-            for item in self._items:
+            for item in items:
                 buffer.put(item)
                 if not buffer.wait_for_room():
                     break
         except Exception:
-            _log.exception("An audio iterator failed; it ends here.")
+            _log.exception("An audio source failed; it ends here.")
         finally:
             buffer.end()
-            close = getattr(self._items, "close", None)
+            close = getattr(items, "close", None)
             if close:
-                with contextlib.suppress(Exception):
+                try:
                     close()
+                except Exception:
+                    _log.exception("An audio source failed to close.")
+
+    threading.Thread(target=run, name="jzrx-source", daemon=True).start()
+    return buffer
+
+
+def readable(source: AudioSource) -> AudioSource:
+    """`source` as the media thread may open and read it: as it is if it is one of ours (`is_immediate`)."""
+    return source if getattr(source, "is_immediate", False) else _ReadAhead(source)
+
+
+class _ReadAhead:
+    """An application's own source: a worker thread opens, reads and closes it."""
+
+    def __init__(self, source: AudioSource) -> None:
+        self._source = source
+
+    def open(self, rate: int) -> AudioReader:
+        """Start the thread."""
+        return _fed(_Buffer(rate, rate, _READER_AHEAD), self._frames(rate))
+
+    def _frames(self, rate: int) -> Iterator[bytes]:
+        reader = self._source.open(rate)
+        try:
+            while (frame := reader.read()) is not None:
+                yield frame
+        finally:
+            reader.close()
 
 
 class AsyncFeed(_Feed):
@@ -241,7 +276,7 @@ class _AsyncBuffer(_Buffer):
                     self._waiting = True
                     await self._room.wait()
         except Exception:
-            _log.exception("An audio iterator failed; it ends here.")
+            _log.exception("An audio source failed; it ends here.")
         finally:
             self.end()
             close = cast(Any, getattr(items, "aclose", None))

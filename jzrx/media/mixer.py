@@ -68,6 +68,8 @@ class Mixer:
 
     def read(self) -> bytes:
         """The next 20 ms."""
+        if not (self._plays or self._leaving or self.muted or self._was_muted):
+            return self._read_source() or self._silence
         frames = [frame for frame in (self._read_source(), *map(self._read_play, tuple(self._plays))) if frame]
         frame = frames[0] if len(frames) == 1 else mix(frames) if frames else self._silence
         if self.muted:
@@ -85,21 +87,21 @@ class Mixer:
             self._end(play)
 
     def _read_source(self) -> bytes | None:
-        frame = self._pull(self._source) if self._source else None
+        frame = _pull(self._source) if self._source else None
         if self._source and frame is None:
             _close(self._source)
             self._source = None
-        if self._leaving:
-            last = self._pull(self._leaving)
-            _close(self._leaving)
-            self._leaving = None
-            frames = [self._fade_out(last)] if last else []
-            frames += [self._fade_in(frame)] if frame else []
-            return mix(frames) if frames else None
-        return frame
+        if self._leaving is None:
+            return frame
+        last = _pull(self._leaving)
+        _close(self._leaving)
+        self._leaving = None
+        frames = [self._fade_out(last)] if last else []
+        frames += [self._fade_in(frame)] if frame else []
+        return mix(frames) if frames else None
 
     def _read_play(self, play: Play) -> bytes | None:
-        frame = self._pull(play.reader)
+        frame = _pull(play.reader)
         if frame is None or play.is_stopping:
             self._end(play)
         return self._fade_out(frame) if frame and play.is_stopping else frame
@@ -108,19 +110,6 @@ class Mixer:
         self._plays.remove(play)
         _close(play.reader)
         play.on_end()
-
-    def _pull(self, reader: AudioReader) -> bytes | None:
-        """A reader's next frame. A source may be the application's own: it must not hurt the call."""
-        try:
-            frame = reader.read()
-            if frame is not None and not isinstance(frame, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"read() must return bytes or None, not {type(frame).__name__}")
-        except Exception:
-            _log.exception("An audio source failed; it ends here.")
-            return None
-        if frame is None or len(frame) == len(self._silence):
-            return frame
-        return frame[: len(self._silence)].ljust(len(self._silence), b"\0")
 
     def _fade_in(self, frame: bytes) -> bytes:
         samples = array("h", frame)
@@ -148,6 +137,15 @@ def mix(frames: list[bytes]) -> bytes:
 def _bend(value: int) -> int:
     bent = _KNEE + _HEADROOM * tanh((abs(value) - _KNEE) / _HEADROOM)
     return int(bent) if value > 0 else -int(bent)
+
+
+def _pull(reader: AudioReader) -> bytes | None:
+    """A reader's next frame; one that fails has ended, and hurts nothing else."""
+    try:
+        return reader.read()
+    except Exception:
+        _log.exception("An audio source failed; it ends here.")
+        return None
 
 
 def _close(reader: AudioReader) -> None:

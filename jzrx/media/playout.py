@@ -36,7 +36,8 @@ class Playout:
         self._payload_type: int | None = None  # that the decoder is for
         self._resampler: Resampler | None = None
         self._primed = False  # the resampler
-        self._sound = bytearray()  # decoded, not yet read
+        self._frame = rate // 50 * 2  # bytes
+        self._sound = b""  # decoded, not yet read
         self._mended = False  # whether the end of it was made up
         self._skipped = 0.0  # ms
         self._comfort: ComfortNoise | None = None  # while the sender pauses, after a packet of RFC 3389
@@ -46,6 +47,7 @@ class Playout:
         self._passed = 0.0  # ms since then
         self._last: RtpPacket | None = None
         self._step = 0  # between the last two packets' timestamps
+        self._usual_step: int | None = None  # the one that the duration was learnt from
         self._duration = 0.0
         self._set_duration(20.0)
         self.set_codecs(codecs)
@@ -74,19 +76,20 @@ class Playout:
 
     def read(self) -> tuple[bytes, bool]:
         """The next 20 ms (s16le mono at `rate`), and whether any of it was concealed or silent for want of packets."""
-        size = self.rate // 50 * 2
-        concealed = bool(self._sound) and self._mended
-        while len(self._sound) < size:
-            sound, self._mended = self._render(self.jitter.pop())
+        sound, concealed = self._sound, bool(self._sound) and self._mended
+        while len(sound) < self._frame:
+            more, self._mended = self._render(self.jitter.pop())
             concealed |= self._mended
-            self._sound += sound
-        frame = bytes(self._sound[:size])
-        del self._sound[:size]
-        return frame, concealed
+            sound = sound + more if sound else more
+        if len(sound) == self._frame:  # as it is with packets of 20 ms
+            self._sound = b""
+            return sound, concealed
+        self._sound = sound[self._frame :]
+        return sound[: self._frame], concealed
 
     def skip(self) -> None:
         """Let 20 ms pass unheard."""
-        self._sound.clear()
+        self._sound = b""
         self._skipped += 20.0
         while self._skipped >= self._duration:
             self._skipped -= self._duration
@@ -95,15 +98,15 @@ class Playout:
     def reset(self) -> None:
         """Forget what waits (after a hold, a new remote); the counters stay."""
         self.jitter.reset()
-        self._sound.clear()
+        self._sound = b""
         self._last = None
         self._comfort, self._discontinuous, self._played = None, False, None
 
     def _render(self, decision: Decision) -> tuple[bytes, bool]:
         """The sound of one packet time, at `rate`, and whether it is made up."""
-        packet = decision.packet
+        kind, packet = decision
         self._passed += self._duration
-        match decision.kind:
+        match kind:
             case Kind.PLAY if packet is not None:
                 return self._play(packet)
             case Kind.FEC if self._decoder and packet is not None and packet.payload_type == self._payload_type:
@@ -120,12 +123,15 @@ class Playout:
     def _play(self, packet: RtpPacket) -> tuple[bytes, bool]:
         self._comfort = None
         if decoder := self._decoder_of(packet):
-            self._discontinuous |= self._is_after_pause(packet)
+            if self._is_opus and self._is_after_pause(packet):
+                self._discontinuous = True
+            self._played, self._passed = packet, 0.0
             errors = decoder.errors
-            sound = decoder.decode(packet.payload)
-            self._passed = 0.0
+            sound = self._resample(decoder.decode(packet.payload))
+            if decoder.errors == errors:
+                return sound, False
             self.errors += decoder.errors - errors
-            return self._resample(sound), decoder.errors > errors
+            return sound, True
         if packet.payload_type == COMFORT_NOISE:
             self._comfort = ComfortNoise(packet.payload, self.rate)
             return self._comfort.read(self._size), False
@@ -146,13 +152,8 @@ class Playout:
 
     def _is_after_pause(self, packet: RtpPacket) -> bool:
         """Whether nothing was transmitted for a while before this packet, as an Opus sender may in its pauses."""
-        last, self._played = self._played, packet
-        if (
-            not self._is_opus
-            or last is None
-            or packet.ssrc != last.ssrc
-            or sequence_delta(packet.sequence, last.sequence) != 1
-        ):
+        last = self._played
+        if last is None or packet.ssrc != last.ssrc or sequence_delta(packet.sequence, last.sequence) != 1:
             return False
         return 1000 * (packet.timestamp - last.timestamp & 0xFFFFFFFF) / 48000 > 2 * self._duration
 
@@ -178,24 +179,31 @@ class Playout:
         if self._resampler is None or self._decoder is None:
             return sound
         resampled = self._resampler.convert(sound)
-        if not self._primed:
-            # The filter holds 2 ms back once; made up for here, or each frame would need one packet more than it lasts.
-            self._primed = True
-            resampled = bytes(len(sound) * self.rate // self._decoder.rate - len(resampled)) + resampled
-        return resampled
+        if self._primed:
+            return resampled
+        # The filter holds 2 ms back once; made up for here, or each frame would need one packet more than it lasts.
+        self._primed = True
+        return bytes(len(sound) * self.rate // self._decoder.rate - len(resampled)) + resampled
 
     def _learn_duration(self, packet: RtpPacket) -> None:
         """How long the packets are, from the timestamps of three in a row: it says how many `depth` ms are."""
         last, self._last = self._last, packet
+        if last is None or packet.payload_type != last.payload_type:
+            self._usual_step = None
+            return
+        if packet.timestamp - last.timestamp == self._usual_step:
+            return
         codec = self._codecs.get(packet.payload_type)
-        if last is None or codec is None or packet.payload_type != last.payload_type:
+        if codec is None:
             return
         if sequence_delta(packet.sequence, last.sequence) != 1 or packet.ssrc != last.ssrc:
             return
         step, self._step = self._step, packet.timestamp - last.timestamp & 0xFFFFFFFF
         duration = 1000 * step / codec.clock_rate
-        if step == self._step and duration != self._duration and _SHORTEST <= duration <= _LONGEST:
-            self._set_duration(duration)
+        if step == self._step and _SHORTEST <= duration <= _LONGEST:
+            self._usual_step = step
+            if duration != self._duration:
+                self._set_duration(duration)
 
     def _set_duration(self, duration: float) -> None:
         self._duration = duration

@@ -86,10 +86,11 @@ class Sender:
                     sound, rate = relayed, 48000
             if not self.sends:
                 self._talking = False
-            elif not self._send_tone() and (self._passed is None or self.silent):
+            elif (self.tones.is_idle or not self._send_tone()) and (self._passed is None or self.silent):
                 self._send(sound, rate)
             self._timestamp += self._encoder.timestamp_step
-        self._timestamp += max(0, due - MAX_BURST) * self._encoder.timestamp_step
+        if due > MAX_BURST:
+            self._timestamp += (due - MAX_BURST) * self._encoder.timestamp_step
 
     def _send(self, sound: bytes, rate: int) -> None:
         if rate != self._encoder.rate:
@@ -98,23 +99,25 @@ class Sender:
             sound = self._framers[rate].convert(sound)
         self._passed = None  # whoever passes packets on after this one numbers them anew
         self._sent = sound
-        payload = self._encoder.encode(sound)
-        self._emit(self.codec, self._sequence, self.timestamp, payload, marker=not self._talking)
+        self._emit(self.codec, self._timestamp & 0xFFFFFFFF, self._encoder.encode(sound), not self._talking)
 
     def _send_tone(self) -> bool:
-        if self.tones.is_idle or self.telephone_event is None:
+        if self.telephone_event is None:
             return False
         if self.tones.is_due:
             self._stop_passing()  # a tone that begins now takes its timestamp from us
         event = self.tones.tick(self.timestamp, self.telephone_event.clock_rate)
         if event is None:
             return False
-        self._emit(self.telephone_event, self._sequence, event.timestamp, event.payload, marker=event.marker)
+        self._emit(self.telephone_event, event.timestamp, event.payload, event.marker)
         return True
 
-    def _emit(self, codec: Codec, sequence: int, timestamp: int, payload: bytes, *, marker: bool) -> None:
-        if sequence_delta(sequence, self._sequence) >= 0:
-            self._sequence = (sequence + 1) & 0xFFFF
+    def _emit(self, codec: Codec, timestamp: int, payload: bytes, marker: bool) -> None:
+        """Send a packet of ours, the next one."""
+        sequence, self._sequence = self._sequence, (self._sequence + 1) & 0xFFFF
+        self._number(codec, sequence, timestamp, payload, marker)
+
+    def _number(self, codec: Codec, sequence: int, timestamp: int, payload: bytes, marker: bool) -> None:
         # RFC 3551 section 4.1: the marker is set on the first packet of a talkspurt only.
         self._talking = True
         self.packets += 1
@@ -148,7 +151,9 @@ class Sender:
     def _pass(self, packet: RtpPacket, codec: Codec, *, marker: bool) -> None:
         sequence = (packet.sequence + self._offsets[0]) & 0xFFFF
         timestamp = (packet.timestamp + self._offsets[1]) & 0xFFFFFFFF
-        self._emit(codec, sequence, timestamp, packet.payload, marker=marker)
+        if sequence_delta(sequence, self._sequence) >= 0:  # one that was overtaken keeps its place
+            self._sequence = (sequence + 1) & 0xFFFF
+        self._number(codec, sequence, timestamp, packet.payload, marker)
 
     def relay_sound(self, sound: bytes) -> None:
         """Send 20 ms of another call (48000 Hz) in place of what the mixer says."""

@@ -92,14 +92,20 @@ def claim(source: AudioSource, loop: AbstractEventLoop) -> None:
         source.claim(loop)
 
 
+class _Ours:
+    """A source whose readers never block and run no code of the application: the media thread reads them itself."""
+
+    is_immediate = True
+
+
 @frozen
-class _Silence:
+class _Silence(_Ours):
     def open(self, rate: int) -> AudioReader:
         return _Pulled(_for_ever(bytes(rate // 50 * 2)), rate)
 
 
 @frozen
-class _Tone:
+class _Tone(_Ours):
     hz: float
     level: float
 
@@ -125,7 +131,7 @@ def _tone_frame(hz: float, level: float, rate: int, index: int) -> bytes:
 
 
 @frozen
-class _Samples:
+class _Samples(_Ours):
     data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
     rate: int
 
@@ -140,7 +146,7 @@ class _Samples:
 
 
 @frozen
-class _Wav:
+class _Wav(_Ours):
     path: str
     loop: bool
 

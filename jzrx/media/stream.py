@@ -6,6 +6,7 @@ from collections.abc import Callable
 from attrs import evolve
 
 from jzrx.media.dtmf import Heard, ToneListener, ToneReceiver
+from jzrx.media.feeds import readable
 from jzrx.media.frames import AudioFrame
 from jzrx.media.measure import dbfs
 from jzrx.media.negotiation import Agreement
@@ -59,7 +60,8 @@ class Stream:
         self._tones = ToneReceiver()
         self._tone_is_passed = False  # the relay got the packets of the last tone as they are
         self._reporting = Reporting(self.sender, cname, send_rtcp, now)
-        self._formats: dict[int, Codec] = {}
+        self._formats: dict[int, Codec] = {}  # of sound, by payload type
+        self._events: dict[int, Codec] = {}
         self._receives = False
         self._expects = False  # RTP
         self._unheard = 0  # ticks since the last of it
@@ -78,7 +80,8 @@ class Stream:
         if agreement.telephone_event is None:
             self.sender.tones.clear(NO_TONES)  # while the other side holds us they wait
         self._reporting.is_allowed = agreement.rtcp_mux
-        self._formats = {codec.payload_type: codec for codec in agreement.receivable}
+        self._formats = {codec.payload_type: codec for codec in _sounds(agreement)}
+        self._events = {codec.payload_type: codec for codec in agreement.receivable if codec.is_event}
         self._playout.set_codecs(_sounds(agreement))
         self._expects = agreement.direction.receives and not agreement.remotely_held
         self._unheard = 0
@@ -99,19 +102,17 @@ class Stream:
             logger.debug("dropped a packet: %s", error)
             return
         codec = self._formats.get(packet.payload_type)
-        is_event = codec is not None and codec.is_event
-        self._reporting.rtp_received(packet, None if is_event else (codec or self.sender.codec).clock_rate)
+        event = self._events.get(packet.payload_type) if codec is None else None
+        self._reporting.rtp_received(packet, None if event else (codec or self.sender.codec).clock_rate)
         if not self._receives:
             return
         self._unheard = 0
         if self._heard is None:
             self._heard = 0
         self._playout.push(packet)  # an event's, too: it has a place among the others
-        if codec is None:
-            return
-        if codec.is_event:
-            self._event_received(packet, codec)
-        elif self._relay is not None:
+        if event is not None:
+            self._event_received(packet, event)
+        elif self._relay is not None and codec is not None:
             self._transcodes = not self._relay.sender.relay_packet(packet, codec)
 
     def _event_received(self, packet: RtpPacket, codec: Codec) -> None:
@@ -136,15 +137,16 @@ class Stream:
     def tick(self, due: int) -> None:
         """Let `due` times 20 ms pass: one, unless the thread was held up."""
         self.sender.tick(due)
-        self._take(self._tones.tick(due))
-        for number in range(due if self._heard is not None else 0):
-            self._hear(late=number >= MAX_BURST)
+        if ended := self._tones.tick(due):
+            self._take(ended)
+        if self._heard is not None:
+            for number in range(due):
+                self._heard += 1
+                self._hear((self._heard - 1) * TICK, late=number >= MAX_BURST)
         self._unheard += due
         self._reporting.tick(due)
 
-    def _hear(self, *, late: bool) -> None:
-        assert self._heard is not None
-        self._heard += 1
+    def _hear(self, time: float, *, late: bool) -> None:
         if not (self.sinks or self.listener or self._transcodes):
             self._playout.skip()
             return
@@ -156,8 +158,8 @@ class Stream:
         if self._transcodes and self._relay is not None:
             self._relay.sender.relay_sound(sound)
         if self.listener is not None:
-            self.listener(AudioFrame(sound, RATE, (self._heard - 1) * TICK, concealed))
-        for sink in tuple(self.sinks):
+            self.listener(AudioFrame(sound, RATE, time, concealed))
+        for sink in tuple(self.sinks) if self.sinks else ():
             try:
                 sink(sound, concealed)
             except Exception:
@@ -206,7 +208,7 @@ class Stream:
 
     def _opened(self, source: AudioSource) -> AudioReader | None:
         try:
-            return source.open(self.sender.mixer.rate)
+            return readable(source).open(self.sender.mixer.rate)
         except Exception as error:  # a file that is gone, a single-use source: the call goes on
             logger.error("cannot open the audio source %r: %s", source, error)
             return None

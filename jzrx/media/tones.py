@@ -28,6 +28,8 @@ def call_waiting() -> AudioSource:
 class _Cadence:
     """Tones that come and go: `sound` frames of 20 ms in each `cycle`."""
 
+    is_immediate = True
+
     tones: tuple[float, ...]
     sound: int
     cycle: int

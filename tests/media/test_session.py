@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
 
@@ -238,6 +239,29 @@ async def test_a_source_that_fails_is_silence_and_the_call_goes_on(
     async with asyncio.timeout(2):
         await alice.session.play(Broken()).wait()  # type: ignore[arg-type]
     assert "no such device" in caplog.text
+
+
+async def test_a_source_that_blocks_holds_up_nothing_but_itself(party: Make) -> None:
+    released = threading.Event()
+
+    class Blocked:
+        def open(self, rate: int) -> "Blocked":
+            return self
+
+        def read(self) -> None:
+            released.wait()
+
+        def close(self) -> None:
+            pass
+
+    alice, bob = party(Blocked()), party(tone(1000))
+    await connect(alice, bob)
+    await asyncio.gather(alice.hears(1000), bob.hears(None))
+    stats = await bob.session.stats()
+    released.set()
+    assert stats is not None
+    assert stats.packets_received > 0
+    assert stats.packets_lost == 0
 
 
 async def test_a_sink_gets_what_is_heard_and_may_raise(party: Make, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """Sources: recipes that start over, end in None, take any format that the API names, and refuse others at once."""
 
 import asyncio
+import itertools
 import threading
 import wave
 from array import array
@@ -11,10 +12,11 @@ from typing import Any
 import numpy
 import pytest
 
-from jzrx.media import pcm, silence, tone, wav
+from jzrx.media import pcm, ringback, silence, tone, wav
+from jzrx.media.feeds import readable
 from jzrx.media.measure import dominant_tone, level
 from jzrx.media.sources import claim
-from jzrx.ports import AudioReader
+from jzrx.ports import AudioReader, AudioSource
 
 rates = pytest.mark.parametrize("rate", [8000, 16000, 48000])
 
@@ -308,7 +310,7 @@ async def test_a_second_claim_is_refused_before_the_media_thread_sees_it():
 def test_a_wrong_item_ends_the_source_with_a_line_in_the_log(bad: object, caplog: pytest.LogCaptureFixture):
     reader = pcm(iter([b"\x01\x00" * 160, bad]), 8000).open(8000)  # pyright: ignore[reportArgumentType]
     assert drain_to_end(reader).rstrip(b"\0") == (b"\x01\x00" * 160).rstrip(b"\0")
-    assert "audio iterator failed" in caplog.text
+    assert "audio source failed" in caplog.text
 
 
 async def test_an_async_iterator_is_read_on_the_clients_loop():
@@ -384,3 +386,66 @@ def test_an_async_source_whose_loop_is_gone_ends():
     reader = source.open(8000)
     assert reader.read() is None
     reader.close()
+
+
+# --- the application's own sources ---------------------------------------------------------------------------------
+
+
+class Own:
+    """A source of an application, which notes on which threads it runs."""
+
+    def __init__(self, frames: Iterator[Any]) -> None:
+        self.frames = frames
+        self.threads: set[str] = set()
+        self.count = 0
+        self.closed = threading.Event()
+        self.read_some = threading.Event()
+
+    def open(self, rate: int) -> "Own":
+        self.threads.add(threading.current_thread().name)
+        return self
+
+    def read(self) -> bytes | None:
+        self.threads.add(threading.current_thread().name)
+        self.count += 1
+        if self.count == 5:
+            self.read_some.set()
+        return next(self.frames, None)
+
+    def close(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.closed.set()
+
+
+def test_an_own_source_runs_on_a_worker_thread_100_ms_ahead():
+    own = Own(itertools.repeat(b"\x01\x00" * 160))
+    reader = readable(own).open(8000)
+    wait_until(own.read_some)
+    assert [reader.read() for _ in range(5)] == [b"\x01\x00" * 160] * 5
+    assert own.count <= 5 + 5 + 1
+    reader.close()
+    wait_until(own.closed)
+    assert own.threads == {"jzrx-source"}
+
+
+def test_an_own_source_ends_when_its_reader_does():
+    own = Own(iter([b"\x01\x00" * 160, b"\x02\x00" * 80]))
+    reader = readable(own).open(8000)
+    wait_until(own.closed)
+    assert drain_to_end(reader) == b"\x01\x00" * 160 + b"\x02\x00" * 80 + bytes(160)
+
+
+@pytest.mark.parametrize("frame", ["x" * 320, 5, [0] * 320])
+def test_an_own_source_that_gives_no_sound_ends(frame: Any, caplog: pytest.LogCaptureFixture):
+    own = Own(iter([frame]))
+    reader = readable(own).open(8000)
+    wait_until(own.closed)
+    assert drain_to_end(reader) == b""
+    assert f"cannot take {type(frame).__name__}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "source", [tone(), silence(), pcm(bytes(320), 8000), pcm(iter([bytes(320)]), 8000), ringback()]
+)
+def test_ours_are_read_as_they_are(source: AudioSource):
+    assert readable(source) is source

@@ -96,6 +96,8 @@ def test_reports_are_believed_only_of_what_had_its_time_to_arrive() -> None:
 class Microphone:
     """A source that is live, and as loud as `level`."""
 
+    is_immediate = True
+
     def __init__(self, level: float) -> None:
         self.level = level
 

@@ -30,6 +30,8 @@ def bound(source: AudioSource, choice: DeviceChoice) -> AudioSource:
 class Microphone:
     """A microphone as a source. `is_default`: nobody asked for one, so that nobody is warned where there is none."""
 
+    is_immediate = True
+
     device_id: str | None = field(default=None, converter=chosen)
     choice: DeviceChoice = field(default=EVERYBODY, repr=False)
     is_default: bool = False

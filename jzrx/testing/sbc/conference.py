@@ -52,6 +52,8 @@ class _Room:
 class _Member:
     """One caller: a sink for what it says, and the source of what it hears."""
 
+    is_immediate = True
+
     def __init__(self, room: _Room) -> None:
         self._room = room
         self._ears: dict[_Member, deque[bytes]] = {}  # what waits for this member, by who said it
