@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 from jzrx.commands import SendMessage
 from jzrx.errors import CallError
 from jzrx.events import CallEnded, CallEvent, MediaStateChanged
+from jzrx.phone.background import is_running_here
 from jzrx.ports import AudioSource
 from jzrx.sip.machine import AnswerWanted, RequestReceived
 from jzrx.sip.message import Request
@@ -111,6 +112,7 @@ class EmbeddedSbc:
         self._flows: set[Flow] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[Server] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- its life ----------------------------------------------------------------------------------------------------
 
@@ -118,6 +120,7 @@ class EmbeddedSbc:
         """Listen. Raises OSError if the port is taken; RuntimeError if it listens already."""
         if self._servers:
             raise RuntimeError("the SBC is running already; call stop() first")
+        self._loop = asyncio.get_running_loop()
         sockets = listen(self._port)
         self._port = sockets[0].getsockname()[1]
         for bound in sockets:
@@ -200,7 +203,10 @@ class EmbeddedSbc:
         return (*ROBOTS, *(f"app-{sid}" for sid in self._apps))
 
     def drop(self, user: str | None = None) -> None:
-        """Drop the WebSocket of a registered user, or of everybody, without a closing handshake."""
+        """Drop the WebSocket of a registered user, or of everybody, without a closing handshake; from any thread."""
+        if self._loop is not None and not is_running_here(self._loop):
+            self._loop.call_soon_threadsafe(self.drop, user)
+            return
         for flow in list(self._flows):
             names = [binding.user for binding in self._registrar.bindings if binding.flow is flow]
             if user is None or user in names:
