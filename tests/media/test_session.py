@@ -118,6 +118,49 @@ async def test_both_hold_and_take_it_back_in_any_order(party: Make) -> None:
     )
 
 
+async def test_ice_dtls_and_mid_stay_over_every_reoffer(party: Make) -> None:
+    """jambonz does not reset ICE on a re-INVITE: what either side says of its transport is the same for ever."""
+    alice, bob = party(tone(440)), party(tone(1000))
+    said: tuple[list[str], list[str]] = ([], [])
+
+    async def offers(who: int, *, held: bool = False, refused: bool = False) -> None:
+        sides = (alice, bob)
+        said[who].append(await sides[who].session.create_offer(held=held))
+        if refused:
+            await sides[who].session.rollback()
+            return
+        said[1 - who].append(await sides[1 - who].session.create_answer(said[who][-1]))
+        await sides[who].session.set_answer(said[1 - who][-1])
+
+    await offers(0)
+    await asyncio.gather(alice.session.ready(), bob.session.ready())
+    for who in (0, 1):
+        await offers(who, held=True)
+        await offers(1 - who, refused=True)
+        await offers(1 - who)
+        await offers(who)
+    names = ("ice-ufrag", "ice-pwd", "fingerprint", "mid", "candidate", "group", "rtcp-mux")
+    for descriptions in said:
+        kept = [[line for line in text.splitlines() if line[2:].startswith(names)] for text in descriptions]
+        assert kept == [kept[0]] * len(kept)
+        assert len(kept[0]) >= len(names)
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+
+
+async def test_the_called_offers_anew_before_its_answer_is_final(party: Make) -> None:
+    """As by UPDATE in an early dialog: its early answer is over then, and there is no other."""
+    alice, bob = party(tone(440)), party(tone(1000))
+    early = await bob.session.create_answer(await alice.session.create_offer())
+    await alice.session.set_answer(early, provisional=True)
+    await bob.session.set_answer(await alice.session.create_answer(await bob.session.create_offer(held=True)))
+    await asyncio.gather(alice.session.ready(), bob.session.ready())
+    assert alice.holds == [True]
+    with pytest.raises(MediaError, match="no open offer"):
+        await alice.session.set_answer(early)
+    await exchange(bob, alice)
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+
+
 async def test_an_offer_that_was_refused_changes_nothing(party: Make) -> None:
     alice, bob = party(tone(440)), party(tone(1000))
     await connect(alice, bob)

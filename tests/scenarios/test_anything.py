@@ -39,6 +39,8 @@ CALLS = ("1", "2")
 STATUSES = (100, 180, 183, 200, 202, 302, 401, 407, 408, 422, 423, 481, 486, 487, 491, 500, 503, 603)
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "MESSAGE", "REFER", "UPDATE", "PRACK", "NONSENSE")
 DIAL = partial(Dial, target="sip:bob@example.com")
+DIAL_RELIABLY = partial(DIAL, headers=(("Require", "100rel"),))
+DIALS = [DIAL, DIAL_RELIABLY]
 
 
 class World:
@@ -296,23 +298,23 @@ both = st.tuples(
     st.integers(0, 1),
     st.one_of(
         st.sampled_from(COMMANDS),
-        st.just(DIAL),
+        st.sampled_from(DIALS),
         st.sampled_from([0.001, 0.01, 0.015, 0.5, 3.0, 40.0]),
         st.sampled_from(["drop", "slow", "prompt"]),
     ),
 )
 
 
-@given(st.booleans(), st.lists(both, min_size=4, max_size=40))
+@given(st.booleans(), st.booleans(), st.lists(both, min_size=4, max_size=40))
 @settings(max_examples=100)
-def test_two_phones_agree_in_the_end(answered: bool, steps: list[tuple[int, Any]]) -> None:
+def test_two_phones_agree_in_the_end(answered: bool, reliably: bool, steps: list[tuple[int, Any]]) -> None:
     """Two agents at each other's end, with glare, crossing BYEs, drops and slow media: nothing is left on either."""
     phones = link(keepalive=1e6, chance=0.3, session_expires=90 if answered else None)
     waiting: list[Callable[[], None]] = []
     for phone in phones:
         phone.ask(Connect())
     play(phones[0], {}, until=0.5)
-    beginning = [(0, DIAL), (0, 0.01), (1, Answer), (0, 0.03)] if answered else []
+    beginning = [(0, DIALS[reliably]), (0, 0.01), (1, Answer), (0, 0.03)] if answered else []
     for index, (which, what) in enumerate([*beginning, *steps]):
         phone = phones[which]
         calls = [e.call_id for e in phone.events(CallDialed) + phone.events(CallReceived)]
@@ -327,8 +329,8 @@ def test_two_phones_agree_in_the_end(answered: bool, steps: list[tuple[int, Any]
                 phone.describe = lambda wanted: "v=0 prompt\r\n"
                 while waiting:
                     waiting.pop(0)()
-            case _ if what is DIAL:
-                phone.ask(DIAL(call_id=f"{phone.name} dialled {index}"))
+            case _ if what in DIALS:
+                phone.ask(what(call_id=f"{phone.name} dialled {index}"))
             case _ if calls:
                 phone.ask(what(call_id=calls[-1]))
             case _:

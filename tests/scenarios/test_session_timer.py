@@ -104,6 +104,15 @@ def test_a_server_in_jambonzs_manner_takes_it_only_from_who_refreshes() -> None:
         assert phone.sent(200)[-1].headers.get("Session-Expires") == answer
 
 
+def test_a_server_in_jambonzs_manner_enforces_what_it_took() -> None:
+    phone, _ = connected(delegate=True)
+    invite = request("INVITE", sdp=OFFER, headers=expires("120;refresher=uac", *TIMER))
+    key = f"{invite.via.branch} peer.invalid: INVITE"
+    play(phone, {1: [invite, lambda: phone.engine.admit(key, "in")], 2: Answer(call_id="in")}, until=2.1)
+    play(phone, {2.2: in_dialog("ACK", phone.sent(200)[0], number=1)}, until=100)
+    assert [(event.at, event.cause.reason) for event in phone.events(CallEnded)] == [(90.0, "Session timer expired")]
+
+
 # --- 422 -----------------------------------------------------------------------------------------------------------
 
 

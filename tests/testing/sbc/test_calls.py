@@ -195,6 +195,15 @@ async def test_a_session_timer_of_the_caller_is_echoed(alice: RawPhone, bob: Raw
     assert made.final.header("Session-Expires") == "1800;refresher=uac"
 
 
+async def test_a_session_timer_that_the_client_refreshes_is_echoed(alice: RawPhone, bob: RawPhone) -> None:
+    timer = ("Session-Expires: 120;refresher=uac", "Supported: timer")
+    made = await call(alice, bob, *timer)
+    assert made.final.header("Session-Expires") == "120;refresher=uac"
+    assert made.final.header("Require") == "timer"
+    refreshed = await made.caller.ask("UPDATE", *timer)
+    assert (refreshed.status, refreshed.header("Session-Expires")) == (200, "120;refresher=uac")
+
+
 # --- how it ends ------------------------------------------------------------------------------------------------------
 
 
