@@ -148,6 +148,7 @@ def test_a_422_that_names_nothing_better_is_a_refusal(headers: Any) -> None:
     peer.answers["INVITE"] = lambda invite: [respond(invite, 422, headers=headers)]
     play(phone, {1: Dial(call_id="1", target=TARGET)}, until=2)
     assert [event.cause.code for event in phone.events(CallEnded)] == [422]
+    assert len(phone.sent("INVITE")) == 1
 
 
 def test_422_without_end() -> None:
@@ -249,11 +250,15 @@ def test_the_other_side_takes_it_over() -> None:
     assert [(event.at, event.cause.reason) for event in phone.events(CallEnded)] == [(150.03, "Session timer expired")]
 
 
-def test_a_refused_refresh_is_tried_again_in_half_of_what_is_left() -> None:
-    phone, peer = agreed("120;refresher=uac", *ALLOW)
-    peer.answers["UPDATE"] = lambda update: [respond(update, 500 if len(phone.sent("UPDATE")) < 3 else 200)]
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_a_refused_refresh_is_tried_again_in_half_of_what_is_left(method: str) -> None:
+    phone, peer = agreed("120;refresher=uac", ("Allow", method))
+    answered = len(phone.sent(method))
+    peer.answers[method] = lambda refresh: [
+        respond(refresh, 500 if len(phone.sent(method)) < answered + 3 else 200, sdp=ANSWER)
+    ]
     play(phone, {}, until=120)
-    assert times(phone, "UPDATE") == [62.01, 76.02, 83.025]
+    assert times(phone, method)[answered:] == [62.01, 76.02, 83.025]
     assert phone.events(CallEnded) == []
 
 

@@ -151,14 +151,14 @@ def test_of_the_called_in_its_early_dialog() -> None:
     invite = phone.sent("INVITE")[0]
     script = {
         2: lambda: peer.reply("INVITE", 183, headers=RELIABLE, sdp=ANSWER),
-        2.1: in_dialog("UPDATE", invite, number=1, sdp=NEW, headers=MOVED),
+        2.1: in_dialog("UPDATE", invite, number=5, sdp=NEW, headers=MOVED),
         3: lambda: peer.reply("INVITE", 200, sdp=ANSWER),
     }
     assert said(play(phone, script, until=4)) == ["PRACK", "200 UPDATE", "ACK"]
     assert [type(output).__name__ for output in media_of(phone)] == ["AnswerReceived", "AnswerWanted"]
     assert len(phone.events(CallAnswered)) == 1
-    log = play(phone, {4: in_dialog("BYE", invite, number=1)}, until=5)
-    assert said(log) == ["200 BYE"]  # in order: the number 1 was used in the early dialog
+    log = play(phone, {4: in_dialog("BYE", invite, number=4), 4.1: in_dialog("BYE", invite, number=6)}, until=5)
+    assert said(log) == ["500 BYE", "200 BYE"]  # the order of the early dialog goes on
 
 
 def test_of_the_called_before_it_answered_our_offer() -> None:
