@@ -1,9 +1,10 @@
 """REFER, as an application of jambonz with a referHook would carry it out, with the NOTIFYs that jambonz leaves out.
 
 Blind: the target is called; when it answers, the other side is connected to it. Attended (`Replaces` in Refer-To): the
-other side is connected to the party of the call that is named. Then whoever asked is told 200, and hangs up. When it
-fails, whoever asked is told why, and that call goes on. Without the NOTIFYs, as jambonz is, it says nothing, and ends
-the call by BYE when it has succeeded.
+other side is connected to the party of the call that is named. Then whoever asked is told 200, and hangs up; it may do
+so before, once it has its 202. When it fails, whoever asked is told why, and that call goes on. When the other side
+hangs up before the target has answered, all three calls are over. Without the NOTIFYs, as jambonz is, it says nothing,
+and ends the call by BYE when it has succeeded.
 """
 
 import asyncio
@@ -11,8 +12,10 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from attrs import frozen
+
 from jzrx.commands import SendNotify, Unhold
-from jzrx.errors import CallError
+from jzrx.errors import JambonzError
 from jzrx.events import CallAnswered, CallEnded, CallEvent, CallProgressed, MediaStateChanged
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.message import Request
@@ -58,11 +61,12 @@ class Switchboard(Protocol):
 
 
 class Transfers:
-    """All transfers of one server. `reports`: with NOTIFYs."""
+    """All transfers of one server. `reports`: with NOTIFYs. `_moving` are the legs that one is about, one at a time."""
 
     def __init__(self, switchboard: Switchboard, *, reports: bool) -> None:
         self._switchboard = switchboard
         self._reports = reports
+        self._moving: set[str] = set()
 
     def refer(self, leg: Leg, request: Request) -> None:
         """The client of `leg` sends REFER."""
@@ -75,35 +79,45 @@ class Transfers:
             leg.flow.reply(request, 501)  # jambonz parses it without asking whether it is there
         elif leg.other is None:
             leg.flow.reply(request, 603, "Nobody to transfer")
+        elif self._moving & {leg.id, leg.other.id}:
+            leg.flow.reply(request, 491)  # this side was faster before, or the other one is
         else:
             leg.flow.reply(request, 202)
-            self._switchboard.spawn(self._carry_out(leg, leg.other, target))
+            self._moving |= {leg.id, leg.other.id}
+            self._switchboard.spawn(self._carry_out(_Asked(leg, leg.other, target, request.cseq.number)))
 
-    async def _carry_out(self, leg: Leg, referred: Leg, target: Uri) -> None:
-        self._switchboard.note(SbcEvent("transferring", leg.user, f"{referred.user} to {target.user}"))
-        self._report(leg, 100)
-        replaces = dict(target.headers).get("Replaces")
-        if replaces is None:
-            code = await self._blind(leg, referred, target)
-        else:
-            code = self._attended(leg, referred, replaces.partition(";")[0])
-        self._switchboard.note(SbcEvent("transferred", leg.user, f"{code} {reason_phrase(code)}"))
-        self._report(leg, code, final=True)
-        if code == 200 and not self._reports:
-            leg.hang_up()
+    async def _carry_out(self, asked: "_Asked") -> None:
+        leg, referred, target = asked.leg, asked.referred, asked.target
+        try:
+            self._switchboard.note(SbcEvent("transferring", leg.user, f"{referred.user} to {target.user}"))
+            self._report(asked, 100)
+            replaces = dict(target.headers).get("Replaces")
+            if replaces is None:
+                code = await self._blind(asked)
+            else:
+                code = self._attended(leg, referred, replaces.partition(";")[0])
+            self._switchboard.note(SbcEvent("transferred", leg.user, f"{code} {reason_phrase(code)}"))
+            self._report(asked, code, final=True)
+            if code == 200 and not self._reports:
+                leg.hang_up()
+        finally:
+            self._moving -= {leg.id, referred.id}
 
     def _attended(self, leg: Leg, referred: Leg, sip_call_id: str) -> int:
         consultation = self._switchboard.leg_of(sip_call_id)
         party = None if consultation is None else consultation.other
-        if consultation is None or party is None or not consultation.is_answered:
+        if consultation is None or party is None or not consultation.is_answered or consultation is leg:
             return 481  # "no match is found" (RFC 3891 section 3)
+        if self._moving & {consultation.id, party.id}:
+            return 491
         _let_go(leg)
         _let_go(consultation)
         self._connect(referred, party)
         return 200
 
-    async def _blind(self, leg: Leg, referred: Leg, target: Uri) -> int:
-        where = self._switchboard.route(target)
+    async def _blind(self, asked: "_Asked") -> int:
+        leg, referred = asked.leg, asked.referred
+        where = self._switchboard.route(asked.target)
         if isinstance(where, Refusal):
             return where.status
         if isinstance(where, ToRobot):
@@ -117,20 +131,49 @@ class Transfers:
             return 480
         party, contact = reached
         outcome = asyncio.get_running_loop().create_future()
-        party.on_event = _outcome(outcome, lambda code: self._report(leg, code))
+        party.on_event = _outcome(outcome, lambda code: self._report(asked, code))
+        before = leg.on_event, referred.on_event
+        leg.on_event = self._heard_of(leg, lambda _: None)  # it may leave at once, and the transfer goes on
+
+        def end_all(event: CallEnded) -> None:
+            party.hang_up()
+            self._report(asked, 487, final=True)  # before the BYE, which alone would be a success
+            leg.hang_up(headers=passed_on(event.headers))
+
+        referred.on_event = self._heard_of(referred, end_all)
         party.dial(str(contact), f"<sip:{referred.user}@localhost;transport=ws>", ())
         code: int = await outcome
-        if code == 200 and referred.is_over:
-            party.hang_up()
-            return 487
-        if code == 200:
+        if code == 200 and not referred.is_over:
             _let_go(leg)
             self._connect(referred, party)
-        return code
+            return 200
+        leg.on_event, referred.on_event = before
+        if code == 200:
+            party.hang_up()
+        if leg.is_over:
+            referred.hang_up()  # nobody is left for it to talk with
+        return 487 if code == 200 else code
 
-    def _report(self, leg: Leg, code: int, *, final: bool = False) -> None:
+    def _heard_of(self, leg: Leg, ended: Callable[[CallEnded], None]) -> Callable[[CallEvent], None]:
+        """What is heard of a leg while its call is moved."""
+
+        def happened(event: CallEvent) -> None:
+            match event:
+                case CallEnded():
+                    self._switchboard.note(SbcEvent("ended", leg.user, f"{event.cause.code} {event.cause.reason}"))
+                    ended(event)
+                case MediaStateChanged(media=MediaState.FAILED):
+                    leg.flow.media_failed(leg, event.reason or "No media path")
+                case _:
+                    pass
+
+        return happened
+
+    def _report(self, asked: "_Asked", code: int, *, final: bool = False) -> None:
+        leg = asked.leg
         if self._reports and not leg.is_over:
-            leg.flow.do(SendNotify(call_id=leg.id, code=code, reason=reason_phrase(code), final=final))
+            reason = reason_phrase(code)
+            leg.flow.do(SendNotify(call_id=leg.id, code=code, reason=reason, final=final, refer=asked.number))
 
     def _connect(self, one: Leg, other: Leg) -> None:
         join(one, other)
@@ -138,12 +181,26 @@ class Transfers:
             self._switchboard.spawn(_resume(leg))
 
 
+@frozen
+class _Asked:
+    """A REFER: `leg` wants `referred` to talk with `target`. `number`: of its CSeq."""
+
+    leg: Leg
+    referred: Leg
+    target: Uri
+    number: int
+
+
 def join(one: Leg, other: Leg) -> None:
     """Make one call of two answered legs: they hear each other, and when one ends so does the other."""
     one.other, other.other = other, one
+    one.on_event, other.on_event = _joined(one, other), _joined(other, one)
+    if one.is_over or other.is_over:  # it has hung up while this was under way
+        one.hang_up()
+        other.hang_up()
+        return
     one.session.relay_to(other.session)
     other.session.relay_to(one.session)
-    one.on_event, other.on_event = _joined(one, other), _joined(other, one)
 
 
 def take_over(leg: Leg, replaced: Leg, serve: Callable[[Leg, Robot], None]) -> None:
@@ -196,5 +253,5 @@ def _let_go(leg: Leg) -> None:
 
 async def _resume(leg: Leg) -> None:
     """Whoever was on hold is so no more."""
-    with contextlib.suppress(CallError):  # it has hung up meanwhile, or wants to stay as it is
+    with contextlib.suppress(JambonzError):  # it has hung up meanwhile, or wants to stay as it is
         await leg.ask(Unhold(call_id=leg.id))

@@ -149,6 +149,98 @@ async def test_to_nobody_when_a_robot_is_the_other_side(table: Table) -> None:
     assert call.state == "connected"
 
 
+# --- somebody leaves, or all act at once ------------------------------------------------------------------------------
+
+
+async def ringing(client: JambonzClient) -> JambonzCall:
+    """The call that rings there."""
+    await client.snapshot.wait(lambda now: bool(now.incoming_call_ids), timeout=5)
+    call = client.incoming_call
+    assert call is not None
+    return call
+
+
+async def nobody_talks(*clients: JambonzClient) -> None:
+    for client in clients:
+        await client.snapshot.wait(lambda now: not now.calls, timeout=5)
+
+
+@pytest.fixture
+async def slow(table: Table) -> Table:
+    """Carol lets it ring."""
+    table.carol.off("incoming", answer)
+    return table
+
+
+async def test_the_one_who_is_transferred_hangs_up_while_the_target_rings(slow: Table) -> None:
+    """Nothing is left to be transferred: it stops ringing, and whoever asked hears that it has failed."""
+    call = await calling(slow.alice, "bob")
+    transfer = call.transfer("carol")
+    rings = await ringing(slow.carol)
+    await (await the_call_of(slow.bob)).hangup()
+    with pytest.raises(CallError) as failure:
+        await transfer
+    assert failure.value.code == 487
+    await nobody_talks(slow.alice, slow.bob, slow.carol)
+    assert rings.state == "ended"
+
+
+async def test_whoever_transfers_hangs_up_while_the_target_rings(slow: Table) -> None:
+    """As phones do that do not wait for the outcome."""
+    call = await calling(slow.alice, "bob")
+    call.transfer("carol")
+    rings = await ringing(slow.carol)
+    await call.hangup()
+    await rings.answer()
+    await heard_by_each_other(slow)
+
+
+async def test_and_then_the_target_declines(slow: Table) -> None:
+    call = await calling(slow.alice, "bob")
+    call.transfer("carol")
+    rings = await ringing(slow.carol)
+    await call.hangup()
+    await rings.hangup(486)
+    await nobody_talks(slow.alice, slow.bob, slow.carol)
+
+
+async def test_both_sides_transfer_at_once(slow: Table) -> None:
+    """One of them does; the other is told to wait (491), and is moved."""
+    call = await calling(slow.alice, "bob")
+    other = await the_call_of(slow.bob)
+    transfers = [call.transfer("carol"), other.transfer("carol")]
+    await (await ringing(slow.carol)).answer()
+    outcomes = await asyncio.gather(*transfers, return_exceptions=True)
+    (failure,) = [outcome for outcome in outcomes if outcome is not None]
+    assert isinstance(failure, CallError)
+    assert failure.code == 491
+    assert len([client for client in (slow.alice, slow.bob) if client.calls]) == 1
+
+
+async def test_the_target_hangs_up_as_it_is_joined(table: Table) -> None:
+    """The transfer has succeeded, and the call that came of it is over."""
+
+    async def hang_up(call: JambonzCall) -> None:
+        await call.answered()
+        await call.hangup()
+
+    table.carol.on("incoming", hang_up)
+    call = await calling(table.alice, "bob")
+    await call.transfer("carol")
+    await nobody_talks(table.alice, table.bob, table.carol)
+
+
+async def test_the_consulted_party_hangs_up_at_the_same_time(table: Table) -> None:
+    first = await calling(table.alice, "bob")
+    consultation = await calling(table.alice, "carol")
+    transfer = first.attended_transfer(consultation)
+    leaving = (await the_call_of(table.carol)).hangup()
+    await asyncio.gather(transfer, leaving, return_exceptions=True)
+    await nobody_talks(table.carol)
+    # Whichever was first: bob talks with alice still, or with nobody any more.
+    await table.bob.snapshot.wait(lambda now: not now.calls or first.state == "connected", timeout=5)
+
+
 # --- as a stock jambonz does it ---------------------------------------------------------------------------------------
 
 
