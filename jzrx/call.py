@@ -18,6 +18,7 @@ from jzrx.phone.emitter import Emitter, Handler
 from jzrx.phone.named import CALL_EVENTS
 from jzrx.phone.phone import Phone
 from jzrx.phone.quality import QualityMonitor
+from jzrx.sip.causes import error_of
 from jzrx.store import AllowedCallActions, CallSnapshot, StateObservable
 from jzrx.store.html import call_html
 from jzrx.store.selectors import can_in_call, duration
@@ -366,6 +367,4 @@ def _ended(call: CallSnapshot) -> CallError:
     cause = call.end_cause
     if cause is None:
         return CallError("the call has ended")
-    return CallError(
-        f"the call to {call.remote_identity} failed: {cause.code} {cause.reason}", cause.code, cause.reason
-    )
+    return error_of(cause, f"the call to {call.remote_identity} failed")

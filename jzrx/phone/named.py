@@ -41,6 +41,7 @@ from jzrx.events import (
     WarningCleared,
     WarningRaised,
 )
+from jzrx.sip.causes import transfer_error
 from jzrx.store.snapshots import CallSnapshot, ClientSnapshot
 from jzrx.types import CallState, SipInfo, SipMessage, TransferRequest
 
@@ -141,7 +142,7 @@ def _named_of_call(event: CallEvent, before: CallSnapshot, after: CallSnapshot |
         case Transferred():
             yield Named("transferred", (), call_id)
         case TransferFailed(code=code, reason=reason):
-            yield Named("transferFailed", (CallError(f"the transfer failed: {code} {reason}", code, reason),), call_id)
+            yield Named("transferFailed", (transfer_error(code, reason),), call_id)
         case _:
             pass
 

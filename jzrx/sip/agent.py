@@ -17,6 +17,7 @@ from jzrx.incoming import IncomingCall
 from jzrx.sip import connection as connections
 from jzrx.sip import registration as registrations
 from jzrx.sip.admission import refusal_of
+from jzrx.sip.advice import advice
 from jzrx.sip.calls import CALL, Calls
 from jzrx.sip.causes import headers_of, words_of
 from jzrx.sip.config import AgentConfig
@@ -278,7 +279,8 @@ class Agent:
         if token and status < 300:
             self._put(Settle(int(token), status))
         elif token:
-            error = CallError(f"the message was not delivered: {status} {reason}", status, reason)
+            hint = advice("message", status, reason)
+            error = CallError(f"the message was not delivered: {status} {reason}{hint}", status, reason)
             self._put(Settle(int(token), None, error))
 
     # --- what the transaction layer hands up (`TransactionUser`) -----------------------------------------------------

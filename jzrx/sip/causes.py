@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from jzrx.errors import CallError
+from jzrx.sip.advice import advice
 from jzrx.sip.message import Request, Response
 from jzrx.sip.params import Params, split_list
 from jzrx.sip.redirects import targets_of
@@ -16,6 +17,7 @@ __all__ = [
     "cause_of_response",
     "error_of",
     "headers_of",
+    "transfer_error",
     "words_of",
 ]
 
@@ -78,7 +80,13 @@ def cause_of_cancel(request: Request) -> CallEndCause:
 
 def error_of(cause: CallEndCause, what: str) -> CallError:
     """The error that an action raises for `cause`. `what` begins the sentence: "call to bob failed"."""
-    return CallError(f"{what}: {cause.code} {cause.reason}", cause.code, cause.reason)
+    hint = advice("call", cause.code, cause.reason)
+    return CallError(f"{what}: {cause.code} {cause.reason}{hint}", cause.code, cause.reason)
+
+
+def transfer_error(code: int, reason: str) -> CallError:
+    """The error of a transfer that did not come about."""
+    return CallError(f"the transfer failed: {code} {reason}{advice('transfer', code, reason)}", code, reason)
 
 
 def headers_of(message: Request | Response) -> tuple[tuple[str, str], ...]:

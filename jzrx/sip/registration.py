@@ -357,6 +357,10 @@ def _hint(registration: Registration, response: Response) -> str:
         return f". The server offers the digest algorithms {names} only, which digest_algorithms= does not allow"
     if status in (401, 407):
         return ". Check username and password"
+    if status == 403 and "inactive" in (words_of(response) or ""):
+        return ". Activate the account on the server"
     if status in (403, 404):
         return f". Check username, password and realm= (now {host})"
+    if status == 503 and "Max Devices" in response.reason:
+        return ". Disconnect another device of the account, or raise its limit"
     return ""

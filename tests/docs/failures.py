@@ -49,7 +49,7 @@ MAKERS = {
     "ImportError": Maker("ImportError"),
     "RuntimeError": Maker("RuntimeError"),
     "MediaError": Maker("CallEndCause", 0, 1, default_code="488"),
-    "error_of": Maker("CallError", 1, form=f"{{}}: {HOLE} {HOLE}", default_code=HOLE),
+    "error_of": Maker("CallError", 1, form=f"{{}}: {HOLE} {HOLE}{HOLE}", default_code=HOLE),
 }
 
 # Functions that are handed, or return, the text of a failure and make it on behalf of others.

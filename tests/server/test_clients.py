@@ -37,7 +37,7 @@ async def refused(client: JambonzClient, target: str, **options: Any) -> CallErr
         await call.answered()
     cause = await call.finished()
     assert (caught.value.code, caught.value.reason) == (cause.code, cause.reason)
-    assert str(caught.value).endswith(f"{cause.code} {cause.reason}")
+    assert f": {cause.code} {cause.reason}" in str(caught.value)
     return caught.value
 
 

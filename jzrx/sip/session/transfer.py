@@ -15,7 +15,7 @@ from attrs import evolve
 from jzrx.commands import Transfer
 from jzrx.errors import CallError
 from jzrx.events import TransferFailed, Transferred
-from jzrx.sip.causes import NORMAL_CLEARING, words_of
+from jzrx.sip.causes import NORMAL_CLEARING, transfer_error, words_of
 from jzrx.sip.drafts import in_dialog
 from jzrx.sip.machine import CancelTimer, Notify, SetTimer
 from jzrx.sip.message import Request, Response
@@ -183,7 +183,7 @@ def failed(session: Session, code: int, reason: str, moment: Moment, *, reported
     transferring = session.transferring
     if transferring is None:
         return session, []
-    error = CallError(f"the transfer failed: {code} {reason}", code, reason)
+    error = transfer_error(code, reason)
     refers, lingering = (*session.refers, transferring.number), session.lingering or not reported
     return evolve(session, transferring=None, refers=refers, lingering=lingering), [
         CancelTimer(session.timer("transfer")),

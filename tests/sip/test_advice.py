@@ -1,0 +1,44 @@
+"""What an error's message says to do."""
+
+import pytest
+
+from jzrx.sip.advice import What, advice
+from jzrx.sip.causes import error_of, transfer_error
+from jzrx.types import CallEndCause
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "reason", "says"),
+    [
+        ("call", 401, "Unauthorized", "username and password"),
+        ("call", 403, "Invalid credentials", "username and password"),
+        ("call", 403, "Forbidden", ""),  # only the other side knows
+        ("call", 404, "Not Found", "realm"),
+        ("call", 408, "No media path", "TURN"),
+        ("call", 408, "No Answer", ""),
+        ("call", 480, "no configured application", "registered"),
+        ("call", 480, "Temporarily Unavailable", ""),
+        ("call", 486, "Busy Here", ""),
+        ("call", 488, "Not Acceptable Here", "preferred_codecs"),
+        ("call", 503, "Account exists but is inactive", "activate"),
+        ("call", 503, "Maximum Calls In Progress", "limit"),
+        ("call", 503, "Max Account Calls In Progress", "limit"),
+        ("call", 503, "Service Unavailable", ""),
+        ("transfer", 501, "Not Implemented", "referHook"),
+        ("transfer", 486, "Busy Here", ""),
+        ("message", 413, "Request Entity Too Large", "less"),
+        ("message", 503, "Service Unavailable", "send_info()"),
+    ],
+)
+def test_advice(what: What, code: int, reason: str, says: str) -> None:
+    text = advice(what, code, reason)
+    assert says in text
+    assert bool(text) is bool(says)
+    assert text.startswith("; ") or not text
+
+
+def test_it_ends_the_message_and_leaves_code_and_reason() -> None:
+    error = error_of(CallEndCause(480, "no configured application"), "the call to bob failed")
+    assert str(error).startswith("the call to bob failed: 480 no configured application; nobody of that name")
+    assert (error.code, error.reason) == (480, "no configured application")
+    assert str(transfer_error(486, "Busy Here")) == "the transfer failed: 486 Busy Here"
