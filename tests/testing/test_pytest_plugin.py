@@ -31,6 +31,7 @@ ASYNC = """
 SYNC = """
     def test_a_call(phone, sbc):
         assert phone.state.value == "registered"
+        assert list(sbc.registered) == ["alice"]
         phone.calls.make_call("echo").result(timeout=10)
         assert phone.calls.state.value == "connected"
         sbc.drop("alice")

@@ -101,7 +101,7 @@ class EmbeddedSbc:
         self._registrar = Registrar[Flow](
             REALM,
             self._users,
-            now=lambda: asyncio.get_running_loop().time(),
+            now=lambda: 0.0 if self._loop is None else self._loop.time(),
             nonce=lambda: secrets.token_hex(16),
             account=self._account,
         )
@@ -204,7 +204,7 @@ class EmbeddedSbc:
 
     def drop(self, user: str | None = None) -> None:
         """Drop the WebSocket of a registered user, or of everybody, without a closing handshake; from any thread."""
-        if self._loop is not None and not is_running_here(self._loop):
+        if self._loop is not None and not self._loop.is_closed() and not is_running_here(self._loop):
             self._loop.call_soon_threadsafe(self.drop, user)
             return
         for flow in list(self._flows):
