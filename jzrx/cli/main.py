@@ -4,7 +4,9 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
 
 from jzrx.cli.exits import Exit, as_command_error
 from jzrx.cli.parser import make_parser
@@ -16,6 +18,11 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit status. Arguments that are wrong end the process with status 2."""
     arguments = make_parser().parse_args(argv)
+    with _stderr() as errors:
+        return _run(arguments, errors)
+
+
+def _run(arguments: argparse.Namespace, errors: TextIO) -> int:
     run: Callable[[argparse.Namespace, Screen], int] = arguments.run
     try:
         # None: whoever started us closed it.
@@ -30,5 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("JZRX_DEBUG"):
             raise
         failure = as_command_error(error)
-        sys.stderr.write(f"jzrx {arguments.command}: {' '.join(failure.message.split())}\n")
+        errors.write(f"jzrx {arguments.command}: {' '.join(failure.message.split())}\n")
         return failure.status
+
+
+@contextmanager
+def _stderr() -> Generator[TextIO]:
+    """A standard error of our own. While PortAudio starts, in a thread of its own, sounddevice points the common one at
+    /dev/null, and what is written meanwhile is lost."""
+    try:
+        number = os.dup(sys.stderr.fileno())
+    except (AttributeError, OSError):  # there is none, or it is no file
+        yield sys.stderr
+        return
+    with os.fdopen(number, "w") as errors:
+        yield errors
