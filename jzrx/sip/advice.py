@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 __all__ = ["What", "advice"]
 
-What = Literal["call", "transfer", "message"]
+What = Literal["call", "transfer", "message", "tones", "info"]
 """What was refused."""
 
 _ADVICE: Final[tuple[tuple[What, tuple[int, ...], str, str], ...]] = (
@@ -20,6 +20,8 @@ _ADVICE: Final[tuple[tuple[What, tuple[int, ...], str, str], ...]] = (
     ("call", (503,), "inactive", "activate the account on the server"),
     ("call", (503,), "Max", "the account has no call left: wait until one ends, or raise its limit"),
     ("transfer", (501,), "", "jambonz transfers for applications that have a referHook"),
+    ("tones", (500,), "", "jambonz takes no A to D"),
+    ("info", (415, 469), "", "the other side takes no such content_type"),
     ("message", (413,), "", "send less at once"),
     ("message", (503,), "", "a stock jambonz takes no message outside a call: use send_info() in one"),
 )

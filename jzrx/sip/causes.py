@@ -80,7 +80,7 @@ def cause_of_cancel(request: Request) -> CallEndCause:
 
 def error_of(cause: CallEndCause, what: str) -> CallError:
     """The error that an action raises for `cause`. `what` begins the sentence: "call to bob failed"."""
-    hint = advice("call", cause.code, cause.reason)
+    hint = "" if cause.originator == "local" else advice("call", cause.code, cause.reason)
     return CallError(f"{what}: {cause.code} {cause.reason}{hint}", cause.code, cause.reason)
 
 

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 from attrs import frozen
 
@@ -68,6 +69,8 @@ RETURNED = {
     ("sip.transport", "explain"): Maker("ConnectionError"),
     ("sip.registration", "_hint"): Maker("RegistrationError", form=f"{HOLE}{{}}", default_code=HOLE),
 }
+# Tables of tuples, the last part of which is a text.
+TABLES = {("sip.advice", "_ADVICE"): Maker("CallError", form=f"{HOLE}; {{}}", default_code=HOLE)}
 
 
 @frozen
@@ -199,6 +202,10 @@ def _made_of(maker: Maker, text: ast.expr | None, code: ast.expr | None, scope: 
                 yield Failure(maker.kind, f"{number} {shown}" if maker.kind == "CallEndCause" else shown, number, where)
 
 
+def _ends_with_text(node: ast.AST) -> TypeGuard[ast.Tuple]:
+    return isinstance(node, ast.Tuple) and isinstance(node.elts[-1], ast.Constant) and len(node.elts) > 2
+
+
 def _is_seen(failure: Failure, module: str) -> bool:
     if failure.kind not in BUILTIN:
         return True
@@ -216,6 +223,10 @@ def failures() -> tuple[Failure, ...]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         top = ast.Module([node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)], [])
         constants = _assigned(top)
+        for (home, table), maker in TABLES.items():
+            if home == module:
+                texts = [row.elts[-1] for row in ast.walk(constants[table][0]) if _ends_with_text(row)]
+                found += (made for text in texts for made in _made_of(maker, text, None, constants, f"{home}.{table}"))
         for name, body in _functions(tree):
             found += (made for made in _made_in(module, name, body, constants) if _is_seen(made, module))
     return tuple(found)

@@ -26,6 +26,8 @@ from jzrx.types import CallEndCause
         ("call", 503, "Service Unavailable", ""),
         ("transfer", 501, "Not Implemented", "referHook"),
         ("transfer", 486, "Busy Here", ""),
+        ("tones", 500, "Server Internal Error", "A to D"),
+        ("info", 415, "Unsupported Media Type", "content_type"),
         ("message", 413, "Request Entity Too Large", "less"),
         ("message", 503, "Service Unavailable", "send_info()"),
     ],
@@ -41,4 +43,6 @@ def test_it_ends_the_message_and_leaves_code_and_reason() -> None:
     error = error_of(CallEndCause(480, "no configured application"), "the call to bob failed")
     assert str(error).startswith("the call to bob failed: 480 no configured application; nobody of that name")
     assert (error.code, error.reason) == (480, "no configured application")
+    ours = CallEndCause(404, "Not Found", "local")
+    assert str(error_of(ours, "the call failed")) == "the call failed: 404 Not Found", "we know why we refused"
     assert str(transfer_error(486, "Busy Here")) == "the transfer failed: 486 Busy Here"
