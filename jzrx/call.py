@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from reactivex import operators
 from reactivex.abc import DisposableBase
 from reactivex.disposable import CompositeDisposable, Disposable
 
@@ -298,7 +299,7 @@ class JambonzCall:
         return result.action
 
     def start_quality_monitoring(self, interval_ms: int = 2000) -> None:
-        """Emit `qualityStats` now and every `interval_ms` milliseconds (100 or more), from when there is media.
+        """Emit `qualityStats` now, or as soon as there is media, and every `interval_ms` milliseconds (100 or more).
 
         `packet_loss` of each is that of its interval. It ends with the call, or by `stop_quality_monitoring`.
         """
@@ -315,9 +316,17 @@ class JambonzCall:
 
         def start() -> None:
             self._monitoring.dispose()
-            monitor = QualityMonitor(self._measure, report, interval_ms / 1000, line.scheduler)
-            self._monitoring = CompositeDisposable(Disposable(monitor.stop))
-            self._monitoring.add(self._snapshot.subscribe(on_completed=self._monitoring.dispose))
+            self._monitoring = monitoring = CompositeDisposable()
+
+            def begin(_: CallSnapshot) -> None:
+                monitor = QualityMonitor(self._measure, report, interval_ms / 1000, line.scheduler)
+                monitoring.add(Disposable(monitor.stop))
+
+            def is_up(call: CallSnapshot) -> bool:
+                return call.media is MediaState.CONNECTED
+
+            monitoring.add(self._snapshot.pipe(operators.filter(is_up), operators.take(1)).subscribe(begin))
+            monitoring.add(self._snapshot.subscribe(on_completed=monitoring.dispose))
 
         line.run(start)
 

@@ -188,11 +188,12 @@ async def test_monitoring_samples_the_loss_of_each_interval(bench: Bench) -> Non
     heard: list[CallQualityStats] = []
     call.on("qualityStats", heard.append)
     call.start_quality_monitoring(500)  # before there is media: it waits for it
-    bench.answers()
-    await bench.until(lambda: call.state == "connected")
     session = bench.session(call.id)
     session.quality = QUALITY
-    await bench.pass_time(0.6)
+    bench.answers()
+    await bench.until(lambda: call.state == "connected")
+    await bench.pass_time(0.1)
+    assert heard == [QUALITY]  # at once
     session.quality = evolve(QUALITY, packets_received=120, packets_lost=20, packet_loss=0.14)
     await bench.pass_time(0.5)
     session.quality = evolve(QUALITY, packets_received=150, packets_lost=19, packet_loss=0.11)
@@ -205,3 +206,18 @@ async def test_monitoring_samples_the_loss_of_each_interval(bench: Bench) -> Non
     for interval_ms in (0, 10**400):
         with pytest.raises(ValueError, match="interval_ms"):
             call.start_quality_monitoring(interval_ms)
+
+
+async def test_the_first_sample_comes_with_the_media() -> None:
+    async with (
+        EmbeddedSbc(users={"alice": "x"}) as sbc,
+        jzrx.create_jambonz_client(server=sbc.url, username="alice", password="x", speaker=False) as alice,
+    ):
+        call = alice.call("echo")
+        first: asyncio.Future[CallQualityStats] = asyncio.get_running_loop().create_future()
+        call.on("qualityStats", first.set_result)
+        call.start_quality_monitoring(3_600_000)
+        async with asyncio.timeout(10):
+            sample = await first
+        assert sample.codec == "opus"
+        assert call.snapshot.value.quality is sample
