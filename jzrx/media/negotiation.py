@@ -25,6 +25,7 @@ __all__ = [
     "choose_codecs",
     "make_answer",
     "make_offer",
+    "same_association",
     "same_transport",
 ]
 
@@ -152,7 +153,7 @@ def make_answer(
     events = _events_beside(codecs, offered.codecs)
     codecs += tuple(evolve(event, fmtp=EVENTS[0].fmtp) for event in events)
     remotely_held = not offered.direction.receives or offered.is_zero_address
-    setup = _answer_setup(offered, agreed)
+    setup = _answer_setup(offer, offered, agreed)
     audio = AudioDescription(
         port=local.port,
         proto=offered.proto,
@@ -219,7 +220,7 @@ def apply_answer(offer: SessionDescription, answer: SessionDescription, agreed: 
         receivable=_merge((*offered.codecs, *known), agreed.receivable if agreed else ()),
         direction=_flow(offered, answered),
         remotely_held=remotely_held,
-        setup=_offerer_setup(answered, agreed),
+        setup=_offerer_setup(answer, answered, agreed),
         rtcp_mux=answered.rtcp_mux,
         max_bitrate=answered.bandwidth,
     )
@@ -232,6 +233,18 @@ def same_transport(one: AudioDescription, other: AudioDescription) -> bool:
         ice = (one.ice_ufrag, one.ice_pwd) == (other.ice_ufrag, other.ice_pwd)
         return ice and set(one.fingerprints) == set(other.fingerprints)
     return (one.address, one.port) == (other.address, other.port)
+
+
+def same_association(agreed: Agreement, remote: SessionDescription, audio: AudioDescription) -> bool:
+    """Whether the DTLS association goes on, be it after an ICE restart, with what the other side says now.
+
+    RFC 8842 section 5.1 wants a new one when the fingerprint changes; media servers keep one certificate for all
+    calls, so the origin (RFC 8866 section 5.2: globally unique for the session) has to be the same, too.
+    """
+    return set(agreed.remote_audio.fingerprints) == set(audio.fingerprints) and (
+        agreed.remote.session_id,
+        agreed.remote.address,
+    ) == (remote.session_id, remote.address)
 
 
 def _offer_direction(held: bool, remotely_held: bool) -> Direction:
@@ -381,20 +394,20 @@ def _check_transport(audio: AudioDescription, *, plain: bool) -> None:
         raise _refusal("The other side wants RTCP on a port of its own.", '399 jzrx "rtcp-mux is required"')
 
 
-def _answer_setup(offered: AudioDescription, agreed: Agreement | None) -> Setup:
+def _answer_setup(offer: SessionDescription, offered: AudioDescription, agreed: Agreement | None) -> Setup:
     match offered.setup:
         case "passive":
             return "active"
         case "active" | None:  # the default of an offer (RFC 4145 section 4)
             return "passive"
         case "actpass" | "holdconn":
-            # A DTLS association that goes on keeps its roles (RFC 8842).
-            keeps = agreed is not None and same_transport(agreed.remote_audio, offered)
-            return agreed.setup if agreed and keeps else "active"
+            # "If the DTLS association is not re-established, [the answerer] MUST [keep] the currently negotiated
+            # roles" (RFC 8842 section 5.3), also with new ICE: Chromium refuses a description that changes them.
+            return agreed.setup if agreed and same_association(agreed, offer, offered) else "active"
 
 
-def _offerer_setup(answered: AudioDescription, agreed: Agreement | None) -> Setup:
-    if agreed and same_transport(agreed.remote_audio, answered):
+def _offerer_setup(answer: SessionDescription, answered: AudioDescription, agreed: Agreement | None) -> Setup:
+    if agreed and same_association(agreed, answer, answered):
         return agreed.setup
     # The default of an answer is passive (RFC 4145 section 4); what else is no answer to actpass is read the same way.
     return "passive" if answered.setup == "active" else "active"

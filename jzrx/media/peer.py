@@ -14,7 +14,15 @@ from typing import Any, TypeVar
 
 from jzrx.media.dtmf import ToneListener
 from jzrx.media.ice_servers import Server
-from jzrx.media.negotiation import Agreement, LocalMedia, apply_answer, make_answer, make_offer, same_transport
+from jzrx.media.negotiation import (
+    Agreement,
+    LocalMedia,
+    apply_answer,
+    make_answer,
+    make_offer,
+    same_association,
+    same_transport,
+)
 from jzrx.media.observer import Observer
 from jzrx.media.sdp import SessionDescription, build, parse
 from jzrx.media.stream import Sink, Stream
@@ -169,18 +177,7 @@ class MediaPeer:
         return self._agreed is not None and not same_transport(self._agreed.remote_audio, agreement.remote_audio)
 
     def _same_peer(self, agreement: Agreement) -> bool:
-        """Whether the DTLS association goes on after an ICE restart.
-
-        RFC 8842 section 5.1 wants a new one when the fingerprint changes; media servers keep one certificate for all
-        calls, so the origin (RFC 8866 section 5.2: globally unique for the session) has to be the same, too.
-        """
-        if self._agreed is None:
-            return False
-        one, other = self._agreed, agreement
-        return set(one.remote_audio.fingerprints) == set(other.remote_audio.fingerprints) and (
-            one.remote.session_id,
-            one.remote.address,
-        ) == (other.remote.session_id, other.remote.address)
+        return self._agreed is not None and same_association(self._agreed, agreement.remote, agreement.remote_audio)
 
     def _adopt(self, agreement: Agreement, *, held: bool, moves: bool) -> None:
         connect = self._agreed is None or moves

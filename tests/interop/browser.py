@@ -167,6 +167,10 @@ class BrowserPhone:
         """Take that back, likewise."""
         await self.evaluate("() => phone.unhold()")
 
+    async def restart_ice(self) -> None:
+        """A re-INVITE with new ICE; returns at the answer."""
+        await self.evaluate("() => phone.restartIce()")
+
     async def refer(self, which: int, target: str, consultation: int | None = None) -> None:
         """Transfer the call `which` (0 the first) to `target`; attended with the number of the consultation call."""
         script = "([which, target, consultation]) => phone.refer(which, target, consultation)"

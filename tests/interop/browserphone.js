@@ -140,6 +140,11 @@ class Phone {
     return new Promise((resolve) => this.session.hold({}, resolve));
   }
 
+  /** New ICE, offered by the page. */
+  restartIce() {
+    return new Promise((resolve) => this.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve));
+  }
+
   unhold() {
     return new Promise((resolve) => this.session.unhold({}, resolve));
   }

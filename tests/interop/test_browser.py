@@ -8,6 +8,8 @@ import pytest
 
 from jzrx import CallError, CallState
 from jzrx.media import tone
+from jzrx.media.session import MediaSession
+from tests.media.parties import sever_session
 
 from .browser import BrowserPhone
 from .conftest import BrowserPhoneFor
@@ -82,6 +84,28 @@ async def test_we_hold_and_then_the_browser_does(kamailio: Kamailio, browser_pho
         assert ours.line.state.value == CallState.CONNECTED
         await ours.line.hangup()
         assert (await page.until("ended"))["originator"] == "remote"
+
+
+@pytest.mark.parametrize("we", ["call", "answer"])
+async def test_ice_restarts(kamailio: Kamailio, browser_phone: BrowserPhoneFor, we: str) -> None:
+    """Ours, as from another network: the sockets that we had are dead. Then the browser's, and ours again."""
+    async with both(kamailio, browser_phone) as (ours, page):
+        await (we_call(ours, page) if we == "call" else page_calls(ours, page, kamailio))
+        await both_hear(ours, page)
+        for who in ("we", "the browser", "we"):
+            if who == "we":
+                session = ours.call._media.session(ours.call.id)
+                assert isinstance(session, MediaSession)
+                sever_session(session)
+                await ours.call.restart_ice()
+            else:
+                await page.restart_ice()
+            await both_hear(ours, page)
+        await ours.line.toggle_hold()
+        await page.until("hold", originator="remote")
+        await ours.line.toggle_hold()
+        await page.until("unhold", originator="remote")
+        await both_hear(ours, page)
 
 
 @pytest.mark.parametrize("first_to_resume", ["we", "the browser"])

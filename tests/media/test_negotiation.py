@@ -1,5 +1,7 @@
 """Offer and answer: codecs and their order, payload types for life, hold, refused streams, DTLS roles, versions."""
 
+import re
+
 import pytest
 from attrs import evolve
 from hypothesis import given
@@ -570,8 +572,15 @@ def test_dtls_roles_stay_while_the_association_does(first: str):
     reoffer = ANSWER.replace("setup:active", "setup:actpass")
     again = answer_to(reoffer, LOCAL, agreed)
     assert again.setup == agreed.setup == again.local_audio.setup
-    moved = answer_to(reoffer.replace("ufrag:them", "ufrag:new"), LOCAL, agreed)
-    assert moved.setup == "active"
+    restarted = answer_to(reoffer.replace("ufrag:them", "ufrag:new"), LOCAL, agreed)
+    assert restarted.setup == agreed.setup
+    for another in (
+        reoffer.replace("o=- 9 ", "o=- 77 "),
+        re.sub(r"(a=fingerprint:\S+) \S+", rf"\1 {FINGERPRINT[:-2]}FF", reoffer),
+    ):
+        assert another != reoffer
+        moved = answer_to(another.replace("ufrag:them", "ufrag:new"), LOCAL, agreed)
+        assert moved.setup == "active"
 
 
 def test_what_makes_another_transport():
