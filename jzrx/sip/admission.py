@@ -35,7 +35,7 @@ def refusal_of(request: Request, key: str, *, delegate: bool, in_dialog: bool) -
         # "If a UAS does not understand an option-tag listed in a Require header field, it MUST respond [...] 420 [...]
         # and MUST add an Unsupported header field" (8.2.2.3).
         return Reply(key, 420, headers=(("Unsupported", ", ".join(foreign)),))
-    if method in ("INVITE", "UPDATE") and is_too_short(request):
+    if method in ("INVITE", "UPDATE") and is_too_short(request, declines_timers=delegate):
         # "If the session interval is too small, the UAS MAY reject the request with a 422 (Session Interval Too Small)
         # [...] [which] MUST contain a Min-SE header field" (RFC 4028 section 9, in substance).
         return Reply(key, 422, headers=(("Min-SE", str(MIN_SE)),))

@@ -229,6 +229,24 @@ def test_one_at_a_time() -> None:
     assert brief(log) == [(1.5, "200 PRACK", None), (1.5, "183 INVITE", None)]
 
 
+def test_the_answer_goes_out_once() -> None:
+    phone, _ = required()
+    call = call_of(phone)
+    early = SendProgress(call_id=call, code=183, with_media=True)
+    play(phone, {1.2: [early, early], 1.3: prack(phone.sent(180)[0])}, until=1.35)
+    play(phone, {1.4: prack(phone.sent(183)[0], 3)}, until=1.45)
+    assert [bool(progress.body) for progress in phone.sent(183)] == [True, False]
+
+
+def test_what_was_still_to_be_said_is_not_once_the_user_has_answered() -> None:
+    phone, _ = required()
+    call = call_of(phone)
+    early = SendProgress(call_id=call, code=183, with_media=True)
+    play(phone, {1.2: prack(phone.sent(180)[0]), 1.3: [early, SendProgress(call_id=call, code=182)]}, until=1.35)
+    log = play(phone, {1.4: Answer(call_id=call), 1.5: prack(phone.sent(183)[0], 3)}, until=1.55)
+    assert [sent for _, sent, _ in brief(log) if sent] == ["200 PRACK", "200 INVITE"]
+
+
 def test_an_offer_in_the_prack_is_answered() -> None:
     phone, _ = required()
     call = call_of(phone)

@@ -58,11 +58,13 @@ def wanted_in(message: Request | Response) -> Wanted | None:
     return Wanted(interval, refresher if refresher in ("uac", "uas") else None)
 
 
-def is_too_short(request: Request) -> bool:
-    """Whether a request asks for an interval that is to be refused with 422; one that would not understand the refusal
-    gets no timer instead."""
+def is_too_short(request: Request, *, declines_timers: bool) -> bool:
+    """Whether a request asks for an interval that is to be refused with 422. One that would be declined anyway, or that
+    would not understand the refusal, gets no timer instead."""
     wanted = wanted_in(request)
-    return wanted is not None and wanted.interval < MIN_SE and TIMER in options(request, "Supported")
+    if wanted is None or (declines_timers and wanted.refresher != "uac"):
+        return False
+    return wanted.interval < MIN_SE and TIMER in options(request, "Supported")
 
 
 def _least(message: Request | Response) -> int:

@@ -20,7 +20,7 @@ from jzrx.sip.machine import T1, TIMEOUT, CancelTimer, SetTimer
 from jzrx.sip.message import Request, Response
 from jzrx.sip.readers import number
 from jzrx.sip.session.parts import Early, Provisional, Unpracked
-from jzrx.sip.session.state import Issue, Moment, Repeat, Reply, Session, Step
+from jzrx.sip.session.state import Issue, Moment, Phase, Repeat, Reply, Session, Step
 
 PRACK = "prack"
 """The tag of our PRACKs; what is answered to them changes nothing."""
@@ -113,6 +113,8 @@ def say(session: Session, provisional: Provisional, moment: Moment) -> Step:
     # "The value of the header field for the first reliable provisional response in a transaction [...] is RECOMMENDED
     # that it be chosen uniformly in this range [1 to 2**31 - 1]"; "RSeq numbering [...] is greater by exactly one".
     rseq = session.rseq + 1 if session.rseq else 1 + int(moment.chance * (2**31 - 2))
+    if session.answered_early:
+        provisional = evolve(provisional, sdp=None)  # the answer was given
     has_sdp = provisional.sdp is not None
     session = evolve(
         session,
@@ -170,12 +172,12 @@ def is_acknowledged_by(session: Session, request: Request) -> bool:
 
 
 def acknowledged(session: Session, moment: Moment) -> Step:
-    """The PRACK came: what waited for it may be said."""
+    """The PRACK came: what waited for it may be said, unless the 2xx follows now."""
     if session.unpracked is not None:
         session = evolve(session, unpracked=evolve(session.unpracked, is_acknowledged=True))
     unsaid = session.unsaid
     session, outputs = stop(session)
-    if unsaid and not session.ended:
+    if unsaid and session.phase is Phase.RINGING:
         session, said = say(evolve(session, unsaid=unsaid[1:]), unsaid[0], moment)
         outputs += said
     return session, outputs
