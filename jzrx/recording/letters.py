@@ -157,11 +157,12 @@ def label(value: object) -> str:
 
 
 class Letters:
-    """Gives each different value a letter of its own, and remembers what they stand for."""
+    """Gives each different value a letter of its own, as long as there are some, and remembers what they stand for."""
 
     def __init__(self, legend: Legend | None = None) -> None:
         self._legend = dict(legend or {})
         self._given: list[tuple[str, object]] = []
+        self._others = False
 
     def of(self, value: object) -> str:
         """The letter of a value: that of the legend, else its usual one, else a free one like its name."""
@@ -169,13 +170,17 @@ class Letters:
             if type(known) is type(value) and known == value:
                 return letter
         letter = self._find(value)
-        self._given.append((letter, value))
+        if letter == _MANY:  # not remembered: there may be thousands, as of a level meter
+            self._others = True
+        else:
+            self._given.append((letter, value))
         return letter
 
     def shown(self) -> tuple[tuple[str, str], ...]:
         """The legend of what was drawn: letter and label, in order; not of what stands for itself."""
         lines = {f"{letter} = {label(value)}": letter for letter, value in self._given if str(value) != letter}
-        return tuple((letter, line.partition(" = ")[2]) for line, letter in sorted(lines.items()))
+        known = tuple((letter, line.partition(" = ")[2]) for line, letter in sorted(lines.items()))
+        return (*known, (_MANY, "others")) if self._others else known
 
     def _find(self, value: object) -> str:
         for letter, meaning in self._legend.items():

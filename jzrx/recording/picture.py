@@ -24,6 +24,7 @@ _RADIUS = 11
 _STACK = 2 * _RADIUS + 2  # from one marble of a moment to the next
 _FRAME = 26  # the width of a frame, which is at least that of a marble
 _LONGEST = 6 * _FRAME  # a silence is not drawn longer than this
+_MOST_AT_ONCE = 6
 _TITLE = 14
 _GAP = 12
 _LABEL = 46  # labels of the axis are at least so far from each other
@@ -52,8 +53,9 @@ class Strip:
     @classmethod
     def of(cls, name: str, seen: Mapping[int, Sequence[Seen]], until: int, frame: int, letters: Letters) -> "Strip":
         """A line of what was seen at which moment."""
-        marks = {at: tuple(_mark(each, letters) for each in those) for at, those in seen.items()}
-        return cls(name, marks, until, frame, letters.shown())
+        marks = {at: _marks(those, letters) for at, those in seen.items()}
+        drawn = {mark.letter for those in marks.values() for mark in those}
+        return cls(name, marks, until, frame, tuple(line for line in letters.shown() if line[0] in drawn))
 
     @property
     def height(self) -> int:
@@ -61,12 +63,21 @@ class Strip:
         return _STACK * max((len(marks) for marks in self.marks.values()), default=1)
 
 
+def _marks(seen: Sequence[Seen], letters: Letters) -> tuple[Mark, ...]:
+    """The marbles of one moment; of many, the first and the last."""
+    marks = [_mark(each, letters) for each in seen]
+    if len(marks) <= _MOST_AT_ONCE:
+        return tuple(marks)
+    left_out = len(marks) - _MOST_AT_ONCE + 1
+    return (*marks[: _MOST_AT_ONCE - 2], Mark("…", f"{left_out} more", None), marks[-1])
+
+
 def _mark(seen: Seen, letters: Letters) -> Mark:
     if seen.end == COMPLETED:
-        return Mark(COMPLETED, f"{duration(seen.at)}: completed", COMPLETED)
+        return Mark(COMPLETED, f"{_clock(seen.at)}: completed", COMPLETED)
     if seen.end == FAILED:
-        return Mark(FAILED, f"{duration(seen.at)}: failed: {label(seen.value)}", FAILED)
-    return Mark(letters.of(seen.value), f"{duration(seen.at)}: {label(seen.value)}", None)
+        return Mark(FAILED, f"{_clock(seen.at)}: failed: {label(seen.value)}", FAILED)
+    return Mark(letters.of(seen.value), f"{_clock(seen.at)}: {label(seen.value)}", None)
 
 
 def picture(strips: Sequence[Strip], *, ink: str = INK) -> str:
@@ -160,7 +171,17 @@ def _axis(places: Mapping[int, float], top: float) -> Iterator[str]:
     for at, x in sorted(places.items()):
         if x - last >= _LABEL:
             last = x
-            yield f'<text x="{x:g}" y="{top + 10:g}" text-anchor="middle" font-size="10">{duration(at)}</text>'
+            yield f'<text x="{x:g}" y="{top + 10:g}" text-anchor="middle" font-size="10">{_clock(at)}</text>'
+
+
+def _clock(at: int) -> str:
+    """A time as people read it: 250ms, 12.5s, 2:00:30."""
+    if 0 < at < 1_000_000:
+        return f"{at / 1000:g}ms"
+    if at < 600_000_000:
+        return f"{at / 1_000_000:.7g}s"
+    minutes, second = divmod(round(at / 1_000_000), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
 def _legend(

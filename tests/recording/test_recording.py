@@ -205,6 +205,32 @@ def test_the_picture_says_in_tooltips_what_the_marbles_are() -> None:
     assert "currentColor" in recording._repr_html_()
 
 
+@pytest.mark.parametrize(
+    ("at", "shown"), [(0, "0s"), (0.25, "250ms"), (60, "60s"), (12.5, "12.5s"), (7230, "2:00:30"), (600.2, "0:10:00")]
+)
+def test_times_of_a_picture_read_well(at: float, shown: str) -> None:
+    assert f"<title>{shown}: 'a'</title>".replace("'", "&#x27;") in recorded((at, "a"), until=at).svg()
+
+
+def test_thousands_of_values_are_drawn_on_a_line() -> None:
+    """As of a level meter: the letters run out, the picture stays small, and it takes no minutes."""
+    recording = recorded(*((index / 50, -96 + index / 100) for index in range(5000)), until=100, frame=None)
+    line, *legend = recording.marbles().split("\n")
+    assert len(legend) < 90
+    assert legend[-1] == "  • = others"
+    assert sum(len(token) for token in line.split(")")) < 5300
+    picture = recording.svg()
+    assert len(picture) < 200_000
+    assert "95 more" in picture
+    assert float(ET.fromstring(picture).get("height", "")) < 600
+
+
+def test_moments_in_one_frame_keep_their_end() -> None:
+    drawn = recorded(*((0, letter) for letter in "abcdefghi"), (0, ...), until=1).svg()
+    assert "5 more" in drawn
+    assert "0s: completed" in drawn
+
+
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers() | st.text() | st.none() | st.booleans()), max_size=90))
 def test_anything_is_drawn_and_read_again(happened: list[tuple[int, Any]]) -> None:
     recording = recorded(*((at / 1000, value) for at, value in sorted(happened, key=lambda each: each[0])), until=2000)

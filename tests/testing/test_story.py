@@ -1,9 +1,12 @@
 """Diagrams of what happens to a whole phone, and of what is seen."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reactivex import Observable, operators
 
 from jzrx import CallState
@@ -222,3 +225,22 @@ def test_the_letters_of_events_are_those_that_make_them(marbles: Marbles) -> Non
 def test_states_are_states(marbles: Marbles) -> None:
     run = marbles("I-A")
     assert run.calls.state.values == [None, CallState.CONNECTING, CallState.CONNECTED]
+
+
+WORDS = st.sampled_from([*LETTERS, "-", "-", "-", "(IA)", "(LI)", "(XE)", " 40s "])
+
+
+@settings(max_examples=30)
+@given(st.lists(WORDS, max_size=12))
+def test_anything_that_can_happen_replays_to_what_was_seen(words: list[str]) -> None:
+    """A letter that cannot happen where it stands is left out; nothing else goes wrong, and nothing is left behind."""
+    marbles = Marbles()
+    diagram, run = "-", marbles("-")
+    for word in words:
+        with suppress(DiagramError):
+            run = marbles(diagram + word)
+            diagram += word
+    assert EventRecording.loads(run.events.jsonl()).snapshots == run.snapshots.values
+    assert run.phone.client.state in ("disconnected", "error")
+    assert run.phone.client.call_count == 0
+    run.svg()
