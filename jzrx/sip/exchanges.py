@@ -13,10 +13,13 @@ from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import Ids
 from jzrx.sip.message import Headers, Request, Response
 
-__all__ = ["ALLOW", "SUPPORTED", "Exchange", "Exchanges", "Owner", "cancel_of"]
+__all__ = ["ACCEPT", "ALLOW", "SUPPORTED", "Exchange", "Exchanges", "Owner", "cancel_of"]
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE, REFER"
 """The methods that we take (RFC 3261 section 20.5)."""
+
+ACCEPT = "application/sdp, application/dtmf-relay, application/dtmf, message/sipfrag, text/plain, */*;q=0.1"
+"""The bodies that we read, and the others, which the application gets (MESSAGE, INFO)."""
 
 SUPPORTED = "100rel, timer, replaces, norefersub"
 """The extensions that a call may use (RFC 3261 section 20.37)."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from jzrx.sip.config import AgentConfig
 from jzrx.sip.dialog import Dialog
 from jzrx.sip.drafts import Draft, along, in_dialog
-from jzrx.sip.exchanges import ALLOW, SUPPORTED, Exchange, Exchanges, Owner, cancel_of
+from jzrx.sip.exchanges import ACCEPT, ALLOW, SUPPORTED, Exchange, Exchanges, Owner, cancel_of
 from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import CancelTimer, Ids, Output, Send, SetTimer
 from jzrx.sip.message import Headers, MessageError, Request, Response, parse_message
@@ -260,7 +260,14 @@ class TransactionLayer:
         elif request.method == "UPDATE" and 200 <= reply.status < 300:
             headers = self._capabilities() + headers
         elif request.method == "OPTIONS":
-            headers = headers.set("Allow", ALLOW).set("Supported", SUPPORTED)
+            # "Allow, Accept, Accept-Encoding, Accept-Language, and Supported header fields SHOULD be present in a 200
+            # (OK) response to an OPTIONS request" (RFC 3261 section 11.2).
+            headers += Headers(
+                [
+                    *(("Allow", ALLOW), ("Supported", SUPPORTED), ("Accept", ACCEPT)),
+                    *(("Accept-Encoding", "identity"), ("Accept-Language", "en")),
+                ]
+            )
         elif reply.status in (405, 501):
             headers = headers.set("Allow", ALLOW)
         if self._config.user_agent is not None:

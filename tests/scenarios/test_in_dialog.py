@@ -185,6 +185,16 @@ def test_info_received() -> None:
     assert (event.content_type, event.body, event.call_id) == ("application/json", b"{}", "1")
 
 
+def test_info_of_a_package_that_we_did_not_ask_for() -> None:
+    """RFC 6086; an INFO without a package goes to the application, whatever its body."""
+    phone, _ = calling()
+    info = in_dialog("INFO", phone.sent("INVITE")[0], body=b"x", headers=(("Info-Package", "conference"),))
+    play(phone, {3: info}, until=4)
+    (refusal,) = phone.sent(469)
+    assert refusal.headers.get("Recv-Info") == ""
+    assert phone.events(InfoReceived) == []
+
+
 def test_message_in_a_call() -> None:
     phone, _ = calling()
     text = "Grüße 👋".encode()

@@ -75,7 +75,18 @@ def test_merged_request() -> None:
 def test_options_is_answered() -> None:
     phone, _ = connected()
     play(phone, {1: request("OPTIONS")}, until=2)
-    assert "INVITE" in phone.sent(200)[0].headers.get("Allow")
+    headers = phone.sent(200)[0].headers
+    assert {"INVITE", "REFER", "UPDATE"} <= set(headers.get_list("Allow"))
+    assert "application/sdp" in headers.get_list("Accept")
+    assert "timer" in headers.get_list("Supported")
+    assert (headers.get("Accept-Encoding"), headers.get("Accept-Language")) == ("identity", "en")
+
+
+def test_options_in_a_call_is_answered_alike() -> None:
+    phone, _ = calling()
+    play(phone, {3: in_dialog("OPTIONS", phone.sent("INVITE")[0])}, until=4)
+    (response,) = [message for message in phone.sent(200) if message.cseq.method == "OPTIONS"]
+    assert "application/sdp" in response.headers.get_list("Accept")
 
 
 def test_message() -> None:

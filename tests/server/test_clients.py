@@ -9,10 +9,11 @@ import pytest
 
 from jzrx import CallError, JambonzCall, JambonzClient, RegistrationError, create_jambonz_client
 from jzrx.commands import SendInfo
-from jzrx.media import silence
+from jzrx.media import silence, tone
 from jzrx.testing import Account, EmbeddedSbc
 from jzrx.testing.sbc.legs import Leg
 from tests.bench import Bench, told
+from tests.interop.phones import hears_tone
 
 USERS = {"alice": "secret", "bob": "secret"}
 
@@ -229,6 +230,27 @@ async def test_ringing_is_a_183_and_the_answer_names_the_call() -> None:
         await ours.answered()
         assert len(ours.remote_headers["X-Call-Sid"]) == len(ours.remote_headers["X-Application-Sid"]) == 36
         assert "X-Trace-ID" not in ours.remote_headers
+
+
+async def test_what_an_application_plays_before_its_answer_is_heard() -> None:
+    """And goes on without another description once it answers."""
+    answering = asyncio.Event()
+
+    async def announces(leg: Leg) -> None:
+        leg.session.set_source(tone(700))
+        leg.progress()
+        await answering.wait()
+        leg.answer()
+        await leg.over()
+
+    async with server("alice", apps={"announces": announces}) as (_, alice):
+        call = alice.call_application("announces")
+        await call.snapshot.wait(lambda now: now.media == "connected", timeout=10)
+        await hears_tone(call, 700)
+        assert call.state == "ringing"
+        answering.set()
+        await call.answered()
+        await hears_tone(call, 700)
 
 
 async def test_the_codec_follows_the_clients_order() -> None:

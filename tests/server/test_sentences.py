@@ -163,6 +163,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{CALLS}::test_the_caller_gets_183_with_sdp_before_the_answer_and_never_180",
         f"{CALLS}::test_an_answer_at_once_does_not_overtake_the_183",
         f"{CLIENTS}::test_ringing_is_a_183_and_the_answer_names_the_call",
+        f"{CLIENTS}::test_what_an_application_plays_before_its_answer_is_heard",
     ),
     "The 200 has X-Call-Sid and X-Application-Sid, no X-Trace-ID, and repeats the SDP of the 183": (
         f"{CLIENTS}::test_ringing_is_a_183_and_the_answer_names_the_call",

@@ -98,6 +98,10 @@ def requested(session: Session, request: Request, key: str, moment: Moment) -> S
 
 def _informed(session: Session, request: Request, key: str, moment: Moment) -> list[SessionOutput]:
     kind = request.content_type or ""
+    if request.headers.get("Info-Package") is not None:
+        # "If a UA receives an INFO request associated with an Info Package that the UA has not indicated willingness to
+        # receive, the UA MUST send a 469 (Bad Info Package) response", with Recv-Info (RFC 6086 section 4.2.2).
+        return [Reply(key, 469, headers=(("Recv-Info", ""),))]
     if kind in (DTMF_RELAY, "application/dtmf"):
         tone = tone_of(request.body)
         if tone is None:
