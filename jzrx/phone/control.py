@@ -22,7 +22,7 @@ from jzrx.phone.tones import Sequence, ToneQueues
 from jzrx.ports import MediaConfig
 from jzrx.sip.causes import error_of
 from jzrx.store import CallSnapshot, ClientSnapshot
-from jzrx.store.selectors import current_call, is_answered, is_open, other_call
+from jzrx.store.selectors import is_answered, is_open, other_call
 from jzrx.types import CallDirection, CallEndCause, CallState, Headers
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class CallControl:
     def __init__(self, phone: "Phone") -> None:
         self._phone = phone
         self._tones = ToneQueues(phone)
-        self._switchboard = Switchboard(phone)
+        self.switchboard = Switchboard(phone)
         self._undialed: dict[str, _Undialed] = {}
         self._answering: set[str] = set()
 
@@ -130,7 +130,7 @@ class CallControl:
             if old is not None:
                 self._dial(call_id)
             elif hold_current:
-                self._switchboard.make_room(line, call_id, proceed, self._refuser(call_id))
+                self.switchboard.make_room(line, call_id, proceed, self._refuser(call_id))
             else:
                 proceed()
 
@@ -218,14 +218,14 @@ class CallControl:
 
         def begin() -> None:
             if leave == "hold":
-                self._switchboard.make_room(line, call_id, proceed, lambda error: settled(None, error))
+                self.switchboard.make_room(line, call_id, proceed, lambda error: settled(None, error))
             elif leave == "end":
-                self._switchboard.in_turn(end_current)
+                self.switchboard.in_turn(end_current)
             else:
                 proceed()
 
         def end_current(done: Callable[[], None]) -> None:
-            current = current_call(self._phone.snapshot)
+            current = self.switchboard.left_for(call_id)
             if current is not None:
                 self.hang_up(current, 486)
             proceed()
@@ -244,7 +244,7 @@ class CallControl:
             _check_answered(latest, "switch_to")
             return latest
 
-        return self._switchboard.switch("switch_to", find)
+        return self.switchboard.switch("switch_to", find)
 
     def swap(self) -> Action[None]:
         """Turn to the call that was current before."""
@@ -255,7 +255,7 @@ class CallControl:
                 raise CallError("swap(): there is no other call that is answered")
             return other
 
-        return self._switchboard.switch("swap", find)
+        return self.switchboard.switch("swap", find)
 
     # --- ending -----------------------------------------------------------------------------------------------------
 

@@ -276,6 +276,7 @@ class Phone:
                 self._calls[happened.call_id].emitter.emit(happened.name, *payload)
         if not self._is_silent:
             self.reception.received(event, before)
+            self.control.switchboard.happened(event)
             self._transfers.happened(event)
         if isinstance(event, CallReleased):
             self._calls.pop(event.call_id, None)

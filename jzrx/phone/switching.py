@@ -4,20 +4,23 @@
 - The call that is left is put on hold first, and what comes next waits until that is confirmed. If it is refused,
   nothing else happens.
 - A change that fails after that takes the hold back: the calls are as they were.
+- A call that was made here and rings there cannot be put on hold: it is left, and is on hold as soon as it is answered.
 """
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jzrx import commands, errors
 from jzrx.action import Action, Deferred
 from jzrx.errors import CallError, JambonzError
-from jzrx.events import CurrentCallChanged
+from jzrx.events import CallAnswered, CallReleased, CurrentCallChanged, Event
 from jzrx.phone.line import Line
 from jzrx.store import CallSnapshot, ClientSnapshot
-from jzrx.store.selectors import current_call, is_answered, is_unanswered
-from jzrx.types import CallDirection, CallState
+from jzrx.store.selectors import current_call, is_unanswered
+from jzrx.store.turns import take_turn
+from jzrx.types import CallState
 
 if TYPE_CHECKING:
     from jzrx.phone.phone import Phone
@@ -34,12 +37,26 @@ class Switchboard:
     def __init__(self, phone: "Phone") -> None:
         self._phone = phone
         self._changes = deque[Callable[[Callable[[], None]], None]]()
+        self._waiting = set[str]()  # the calls for which room is still to be made
+        self._left = set[str]()  # the calls that rang there when they were left
 
     def in_turn(self, change: Callable[[Callable[[], None]], None]) -> None:
         """Begin `change` when no other one is under way; it calls what it is given when it is done."""
         self._changes.append(change)
         if len(self._changes) == 1:
-            change(self._done)
+            self._begin_next()
+
+    def happened(self, event: Event) -> None:
+        """One more event, after everybody has heard of it."""
+        match event:
+            case CallAnswered(call_id=call_id) if call_id in self._left:
+                self._left.discard(call_id)
+                if self._phone.snapshot.current_call_id != call_id and self._phone.line is not None:
+                    self._phone.line.ask(commands.Hold(call_id=call_id), _ignore)
+            case CallReleased(call_id=call_id):
+                self._left.discard(call_id)
+            case _:
+                pass
 
     def make_room(
         self, line: Line, call_id: str, proceed: Callable[[], bool], refuse: Callable[[JambonzError], None]
@@ -50,7 +67,8 @@ class Switchboard:
         """
 
         def change(done: Callable[[], None]) -> None:
-            left = _talked_in(self._phone.snapshot, call_id)
+            self._waiting.discard(call_id)
+            left = self.left_for(call_id)
 
             def held(error: JambonzError | None) -> None:
                 if error is not None:
@@ -58,13 +76,24 @@ class Switchboard:
                     done()
                     return
                 self._bring_to_front(line, call_id)  # a change that was before it may have turned to another one
-                if not proceed() and left is not None and left.state is CallState.CONNECTED:
+                is_under_way = proceed()
+                if is_under_way and left is not None and is_unanswered(left):
+                    self._left.add(left.id)
+                elif not is_under_way and left is not None and left.state is CallState.CONNECTED:
                     line.ask(commands.Unhold(call_id=left.id), _ignore)
                 done()
 
             self._hold(line, left, held)
 
+        self._waiting.add(call_id)
         self.in_turn(change)
+
+    def left_for(self, call_id: str) -> CallSnapshot | None:
+        """The call that is left for the call `call_id`: of the others that had their turn, the one that was current
+        last."""
+        now = self._phone.snapshot
+        others = (other for other in reversed(now.recent_call_ids) if other != call_id and other not in self._waiting)
+        return next((now.calls[other] for other in others), None)
 
     def switch(self, name: str, find: Find) -> Action[None]:
         """Hold the call that is talked in, and unhold the one that `find` names, now and again when its turn comes."""
@@ -83,7 +112,7 @@ class Switchboard:
             except CallError as error:
                 finish(error)
                 return
-            left = _talked_in(self._phone.snapshot, wanted)
+            left = self.left_for(wanted)
 
             def held(error: JambonzError | None) -> None:
                 if error is not None:
@@ -105,10 +134,11 @@ class Switchboard:
 
         if line.is_ending:
             held(errors.ConnectionError("disconnected before it was done"))
-        elif call is None:
+        elif call is None or is_unanswered(call) or call.state is CallState.ENDED:
             held(None)
         else:
-            # Also if it is on hold now: an unhold may be under way, and what needs a re-INVITE queues per call.
+            # Also if it is on hold now: an unhold may be under way, and what needs a re-INVITE queues per call. One
+            # that is being answered is up at the ACK, and its hold waits for that.
             line.ask(commands.Hold(call_id=call.id), settled)
 
     def _unhold(
@@ -137,7 +167,15 @@ class Switchboard:
     def _done(self) -> None:
         self._changes.popleft()
         if self._changes:
-            self._changes[0](self._done)
+            self._begin_next()
+
+    def _begin_next(self) -> None:
+        """It looks at a snapshot in which everything shows that happened before: inside a subscriber that is later."""
+        step, line = partial(take_turn, self._changes[0], self._done), self._phone.line
+        if line is None:
+            step()
+        else:
+            line.after(step)
 
 
 def _found(snapshot: ClientSnapshot, find: Find) -> CallSnapshot:
@@ -145,19 +183,6 @@ def _found(snapshot: ClientSnapshot, find: Find) -> CallSnapshot:
     if current is not None and current.id != call.id and is_unanswered(current):
         raise CallError(f"{current.remote_identity} has not answered yet: wait for that, or hang up that call first")
     return call
-
-
-def _talked_in(snapshot: ClientSnapshot, besides: str) -> CallSnapshot | None:
-    """The call that has to be put on hold for the call `besides`: the most recent other one, if it is up.
-
-    One that is being answered will be up at the ACK, and its hold waits for that.
-    """
-    for call_id in reversed(snapshot.recent_call_ids):
-        if call_id != besides:
-            call = snapshot.calls[call_id]
-            is_being_answered = call.direction is CallDirection.INBOUND and call.state is CallState.CONNECTING
-            return call if is_answered(call) or is_being_answered else None
-    return None
 
 
 def _ignore(_value: Any, _error: JambonzError | None) -> None:

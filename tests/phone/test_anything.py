@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jzrx import JambonzCall, JambonzError, use_call
+from jzrx import JambonzCall, JambonzError, use_call, use_calls
 from jzrx.store import replay
 from jzrx.testing.peer import respond
 from tests.bench import SDP, Bench
@@ -20,6 +20,7 @@ class Anything:
         self.bench = bench
         self.chance = chance
         self.hook = use_call(bench.client)
+        self.lines = use_calls(bench.client)
         self.actions: list[Any] = []
         self.ends: dict[str, list[str]] = {}
         self.invites = 0
@@ -43,7 +44,12 @@ class Anything:
             hook.answer_incoming,
             hook.decline_incoming,
             hook.hangup,
+            lambda: client.set_incoming_policy(
+                do_not_disturb=chance.random() < 0.2, auto_answer=chance.random() < 0.3, auto_answer_delay=1
+            ),
         ]
+        if chance.random() < 0.3:
+            ours = [self.lines.swap, self.lines.answer, self.lines.end_and_answer]
         if chance.random() < 0.02:
             ours = [client.disconnect]
         elif client.call_count and chance.random() < 0.5:
@@ -55,6 +61,8 @@ class Anything:
                 call.hangup,
                 call.get_stats,
                 lambda: call.send_dtmf("1,2"),
+                lambda: client.switch_to(call),
+                lambda: self.lines.answer(call),
                 lambda: call.start_quality_monitoring(200),
             ]
         try:
@@ -95,7 +103,8 @@ async def test_the_promises_hold(seed: int) -> None:
         anything.act() if chance.random() < 0.7 else anything.happen()
         await bench.pass_time(chance.choice([0.05, 0.05, 0.3, 1.5, 12]), step=0.25)
         snapshot = client.snapshot.value
-        assert anything.hook.call.value is client.current_call
+        assert anything.hook.call.value is anything.lines.current.value is client.current_call
+        assert list(anything.lines.calls.value) == list(client.calls.values())
         assert list(client.calls) == list(snapshot.calls)
         assert all(call.state != "ended" for call in snapshot.calls.values())
 

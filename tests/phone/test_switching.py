@@ -1,10 +1,11 @@
 """Changing over between calls: hold, then talk; and whatever can come in between."""
 
+import random
 from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 
-from jzrx import CallError, JambonzCall
+from jzrx import CallError, JambonzCall, use_calls
 from jzrx.events import CurrentCallChanged
 from jzrx.sip.message import Request, Response
 from jzrx.testing.peer import in_dialog, respond
@@ -301,6 +302,27 @@ async def test_a_call_answered_while_calls_are_swapped_is_the_only_one_talked_in
     await bench.finish(answering)
 
 
+async def test_of_two_calls_made_at_once_the_latter_is_talked_in(bench: Bench) -> None:
+    reply(bench)
+    one, other = bench.client.make_call("bob"), bench.client.make_call("carol")
+    first, second = await bench.finish(one), await bench.finish(other)
+    await bench.until(lambda: first.state == "held")
+    assert (second.state, bench.client.current_call) == ("connected", second)
+
+
+async def test_what_is_asked_in_one_breath_sees_what_was_asked_before(bench: Bench) -> None:
+    first, _ = await two(bench)
+    third = await inbound(bench)
+    answering, switching = bench.client.answer_incoming(), bench.client.switch_to(first)
+    await acknowledged(bench)
+    await bench.finish(answering)
+    await bench.finish(switching)
+    assert (talks(bench), bench.client.current_call) == (
+        {"bob": "connected", "carol": "held", third.remote_identity: "held"},
+        first,
+    )
+
+
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
@@ -348,6 +370,107 @@ async def test_the_call_to_answer_or_decline_may_be_named(bench: Bench) -> None:
     assert (first.state, third.state) == ("ringing", "connecting")
     with pytest.raises(CallError, match="has ended"):
         bench.client.answer_incoming(call=second)
+
+
+# --- calls that ring there -------------------------------------------------------------------------------------------
+
+
+async def ringing_out(bench: Bench, user: str) -> JambonzCall:
+    """A call that rings at the other side."""
+    bench.peer.answers["INVITE"] = 180
+    call = bench.client.call(user)
+    await bench.until(lambda: call.state == "ringing")
+    reply(bench)
+    return call
+
+
+def picks_up(bench: Bench, user: str) -> None:
+    invite = next(invite for invite in bench.sent("INVITE") if invite.to.uri.user == user)
+    bench.peer.say(respond(invite, 200, sdp=SDP))
+
+
+async def test_a_call_that_was_left_while_it_rang_is_on_hold_when_it_is_answered(bench: Bench) -> None:
+    first = await ringing_out(bench, "carol")
+    second = await inbound(bench)
+    answering = bench.client.answer_incoming()
+    await acknowledged(bench)
+    await bench.finish(answering)
+    picks_up(bench, "carol")
+    await bench.until(lambda: first.state == "held")
+    assert (second.state, bench.client.current_call) == ("connected", second)
+    await bench.finish(bench.client.swap())
+    assert (first.state, second.state) == ("connected", "held")
+
+
+async def test_a_call_that_was_left_while_it_rang_and_came_back_is_talked_in(bench: Bench) -> None:
+    first = await ringing_out(bench, "carol")
+    second = await bench.finish(bench.client.make_call("dave"))
+    second.hangup()
+    assert bench.client.current_call is first
+    picks_up(bench, "carol")
+    await bench.pass_time(1)
+    assert first.state == "connected"
+
+
+async def test_calls_that_a_bot_makes_and_answers_are_left_alone(bench: Bench) -> None:
+    first = await ringing_out(bench, "carol")
+    second = await inbound(bench)
+    answering = second.answer()
+    await acknowledged(bench)
+    await bench.finish(answering)
+    picks_up(bench, "carol")
+    await bench.pass_time(1)
+    assert (first.state, second.state) == ("connected", "connected")
+
+
+# --- by chance -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_nobody_ever_hears_two_conversations(bench: Bench, seed: int) -> None:
+    """Whatever is asked for, how fast, and however it is answered: one call at most is talked in."""
+    chance = random.Random(seed)
+    client, lines = bench.client, use_calls(bench.client)
+
+    def answer(invite: Request) -> Iterable[Response]:
+        status = chance.choice([200] * 8 + [491])
+        return [respond(invite, status, sdp=SDP if status == 200 else None)]
+
+    def ask() -> object:
+        calls = list(client.calls.values())
+        return chance.choice(
+            [
+                lambda: client.make_call(f"user{chance.random()}"),
+                client.swap,
+                client.swap,
+                client.answer_incoming,
+                client.end_and_answer,
+                lambda: client.switch_to(chance.choice(calls)) if calls else None,
+                lambda: chance.choice(calls).hangup() if calls else None,
+                lambda: lines.toggle_do_not_disturb() if chance.random() < 0.1 else None,
+            ]
+        )()
+
+    bench.peer.answers["INVITE"] = answer
+    acknowledged = 0
+    for step in range(80):
+        if chance.random() < 0.3:
+            bench.invite(step, f"Bob{step}")
+        try:
+            ask()
+        except CallError as error:
+            assert "()" in str(error) or "answered" in str(error)  # noqa: PT017
+        await bench.pass_time(chance.choice([0.05, 0.1, 0.5]))
+        accepted = [m for m in bench.peer.received if isinstance(m, Response) and m.cseq.method == "INVITE"]
+        accepted = [m for m in accepted if m.status_code == 200]
+        for response in accepted[acknowledged:]:
+            bench.peer.say(in_dialog("ACK", response, number=1))
+        acknowledged = len(accepted)
+        if step % 10 == 9:
+            await bench.pass_time(10)
+            connected = [call for call in client.calls.values() if call.state == "connected"]
+            assert len(connected) <= 1, (step, talks(bench))
+            assert not connected or connected == [client.current_call]
 
 
 # --- misuse ----------------------------------------------------------------------------------------------------------
