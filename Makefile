@@ -15,7 +15,7 @@ help:
 	@echo "make check   format, lint, types, docs, then all tests"
 	@echo "make docs    the site, into build/docs"
 	@echo "make format  format the code and mend what the linter can mend"
-	@echo "make bench   the benchmarks (with JsSIP from npm to compare with)"
+	@echo "make bench   the benchmarks (with JsSIP from npm and baresip to compare with)"
 	@echo "make clean   remove everything that these targets made"
 
 demo: $(VENV)/ready
@@ -43,6 +43,7 @@ format: $(VENV)/ready-dev
 
 bench: $(VENV)/ready-dev
 	@command -v npm >/dev/null || tools/apt-install nodejs npm
+	@command -v baresip >/dev/null || tools/apt-install baresip
 	@cd benchmarks && npm install --silent --no-audit --no-fund
 	@status=0; for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || status=1; done; exit $$status
 

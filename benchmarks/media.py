@@ -9,18 +9,15 @@ much a call costs on this machine is only told. Exit status 1 when an aim is mis
 
 import asyncio
 import gc
-import json
 import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from parts.ends import measured
 
 from jzrx.events import CallEvent
 from jzrx.media import tone
@@ -36,71 +33,21 @@ OPENED = 200
 GROWTH_AIM = 4_000_000  # bytes, for the second half of the calls opened
 
 
-class End:
-    """One end, in its process."""
-
-    def __init__(self, kind: str, codec: str, calls: int, part: str) -> None:
-        endpoint = str(Path(__file__).parent / "parts" / "endpoint.py")
-        self._process = subprocess.Popen(
-            [sys.executable, endpoint, kind, codec, str(calls), part],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def _pipes(self) -> tuple[IO[str], IO[str]]:
-        assert self._process.stdin
-        assert self._process.stdout
-        return self._process.stdin, self._process.stdout
-
-    def say(self, what: object) -> None:
-        pipe, _ = self._pipes()
-        pipe.write(json.dumps(what) + "\n")
-        pipe.flush()
-
-    def hear(self) -> Any:
-        _, pipe = self._pipes()
-        return json.loads(pipe.readline())
-
-    def end(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-
-@contextmanager
-def ends(kind: str, codec: str, calls: int) -> Generator[tuple[End, End]]:
-    both = End(kind, codec, calls, "offer"), End(kind, codec, calls, "answer")
-    try:
-        yield both
-    finally:
-        for each in both:
-            each.end()
-
-
 def cpu_per_call(kind: str, codec: str, calls: int) -> tuple[float, float]:
     """The share of a core that one end of a call costs, and the fraction of frames that were heard."""
-    with ends(kind, codec, calls) as (offerer, answerer):
-        answerer.say(offerer.hear())
-        offerer.say(answerer.hear())
-        for each in (offerer, answerer):
-            assert each.hear() == "up"
-        for each in (offerer, answerer):
-            each.say("measure")
-        results = [each.hear() for each in (offerer, answerer)]
-        for each in (offerer, answerer):
-            each.say("close")
-        return statistics.mean(r["cpu"] for r in results), statistics.mean(r["heard"] for r in results)
+    results = measured(kind, codec, calls)
+    return statistics.mean(r["cpu"] for r in results), statistics.mean(r["heard"] for r in results)
 
 
 def compare(codec: str, calls: int) -> bool:
-    measured: dict[str, list[tuple[float, float]]] = {"jzrx": [], "aiortc": []}
+    rounds: dict[str, list[tuple[float, float]]] = {"jzrx": [], "aiortc": []}
     for _ in range(ROUNDS):
-        for kind, results in measured.items():
+        for kind, results in rounds.items():
             results.append(cpu_per_call(kind, codec, calls))
-    cost = {kind: statistics.median(cpu for cpu, _ in results) for kind, results in measured.items()}
-    heard = {kind: statistics.median(heard for _, heard in results) for kind, results in measured.items()}
+    cost = {kind: statistics.median(cpu for cpu, _ in results) for kind, results in rounds.items()}
+    heard = {kind: statistics.median(heard for _, heard in results) for kind, results in rounds.items()}
     ratio, aim = cost["jzrx"] / cost["aiortc"], CPU_AIMS[codec]
-    for kind in measured:
+    for kind in rounds:
         print(f"{codec} {kind}: {100 * cost[kind]:.2f} % of a core per call, {100 * heard[kind]:.1f} % heard")
     print(f"{codec}: {ratio:.3f} of aiortc's, {1 / cost['jzrx']:.0f} calls would fill a core (aim: {aim:.3f})")
     return ratio <= aim and heard["jzrx"] > 0.98

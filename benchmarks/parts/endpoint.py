@@ -1,12 +1,16 @@
-"""One end of the calls that `media.py` measures, in a process of its own: `endpoint.py KIND CODEC CALLS offer|answer`.
+"""One end of the calls that are measured, in a process of its own: `endpoint.py KIND CODEC CALLS offer|answer OPTIONS`.
 
-It talks JSON, a line each: descriptions out and in, then "up", then, at a line of ours, what some seconds have used.
+It talks JSON, a line each: lists of descriptions out and in, then "up", then, at a line of ours, what some seconds have
+used. Options: `single` (a description at a time), `watch` (for frames that are late), `switch` (a switch interval of
+1 ms), and what the application does meanwhile: `compute` (in a thread, pure Python) or `block` (its loop, for 200 ms at
+a time).
 """
 
 import asyncio
 import json
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -34,12 +38,14 @@ from tests.media.speech import speech
 
 SETTLE = 2.0  # s
 MEASURE = 5.0  # s
+LATE = 0.04  # s, since the frame before
 
 
 class Call(Protocol):
     """One call's end. `heard` counts its frames."""
 
     heard: list[int]
+    late: int
 
     async def offer(self) -> str: ...
     async def answer(self, offer: str) -> str: ...
@@ -53,10 +59,20 @@ class Jzrx:
 
     def __init__(self, codec: str, sound: bytes, rate: int) -> None:
         self.heard = [0]
+        self.late = 0
+        self._last = time.perf_counter()
         config = MediaConfig(loopback=True, preferred_codecs=(codec,), source=pcm(sound, rate))
         events: list[CallEvent] = []
         self._session = MediaEngine.shared().session("call", config, events.append, time.monotonic)
         self._session.incoming.subscribe(self._hear)
+
+    def watch(self) -> None:
+        """Count the frames that are late."""
+        self._session.add_sink(self._time)
+
+    def _time(self, sound: bytes, concealed: bool) -> None:
+        last, self._last = self._last, time.perf_counter()
+        self.late += self._last - last > LATE
 
     def _hear(self, frame: Any) -> None:
         self.heard[0] += not frame.concealed
@@ -109,6 +125,8 @@ class _Track(MediaStreamTrack):
 
 class Aiortc:
     """A stock RTCPeerConnection with one audio track each way."""
+
+    late = 0
 
     def __init__(self, codec: str, sound: bytes, rate: int) -> None:
         self.heard = [0]
@@ -176,6 +194,21 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def compute() -> None:
+    """Pure Python, for ever."""
+    while True:
+        sum(range(1000))
+
+
+async def wait(seconds: float, *, block: bool) -> None:
+    """Let time pass; `block`: the loop is blocked but for moments."""
+    end = time.monotonic() + seconds
+    while block and time.monotonic() < end:
+        time.sleep(0.2)  # noqa: ASYNC251 - that is the point
+        await asyncio.sleep(0)
+    await asyncio.sleep(max(0.0, end - time.monotonic()))
+
+
 def say(what: object) -> None:
     print(json.dumps(what), flush=True)
 
@@ -184,32 +217,42 @@ async def listen() -> Any:
     return json.loads(await asyncio.to_thread(sys.stdin.readline))
 
 
-async def main(kind: str, codec: str, count: int, part: str) -> None:
+async def main(kind: str, codec: str, count: int, part: str, *options: str) -> None:
     use_loopback()
+    if "switch" in options:
+        sys.setswitchinterval(0.001)  # as MediaEngine(switch_interval=0.001) does
     rate = 48000 if codec == "opus" else 8000
     sound = speech(20, rate)
     calls = [KINDS[kind](codec, sound, rate) for _ in range(count)]
+    if "watch" in options:
+        for call in calls:
+            cast("Jzrx", call).watch()
     if part == "offer":
         say([await call.offer() for call in calls])
         answers = await listen()
         await asyncio.gather(*(call.answered(answer) for call, answer in zip(calls, answers, strict=True)))
     else:
-        offers = await listen()
-        say([await call.answer(offer) for call, offer in zip(calls, offers, strict=True)])
+        waiting = iter(calls)
+        for _ in calls if "single" in options else (None,):
+            say([await next(waiting).answer(offer) for offer in await listen()])
     async with asyncio.timeout(20):
         await asyncio.gather(*(call.ready() for call in calls))
     say("up")
     await listen()
+    if "compute" in options:
+        threading.Thread(target=compute, daemon=True).start()
     await asyncio.sleep(SETTLE)
     heard, used, began = sum(call.heard[0] for call in calls), cpu(), time.monotonic()
-    await asyncio.sleep(MEASURE)
+    late = sum(call.late for call in calls)
+    await wait(MEASURE, block="block" in options)
     seconds = time.monotonic() - began
     share = (cpu() - used) / seconds
     frames = (sum(call.heard[0] for call in calls) - heard) / (seconds * 50 * count)
-    say({"cpu": share / count, "heard": frames})
+    lateness = (sum(call.late for call in calls) - late) / (seconds * 50 * count)
+    say({"cpu": share / count, "heard": frames, "late": lateness})
     await listen()
     await asyncio.gather(*(call.close() for call in calls))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]))

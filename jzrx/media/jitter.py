@@ -253,8 +253,12 @@ class JitterBuffer:
     def _watch(self) -> None:
         """Leave a packet out when for a whole window one more was there than the depth asks for."""
         waiting = self._newest - self._next + 2  # with the one that was just taken
-        self._least, self._most = min(self._least, waiting), max(self._most, waiting)
-        self._surplus = min(self._surplus, waiting - self._depth)
+        if waiting < self._least:
+            self._least = waiting
+        if waiting > self._most:
+            self._most = waiting
+        if waiting - self._depth < self._surplus:
+            self._surplus = waiting - self._depth
         self._watched += 1
         if self._watched >= WINDOW:
             if self._surplus > 0:

@@ -10,6 +10,7 @@ class Member:
     def __init__(self, limit: int = 0) -> None:
         self.times: list[float] = []
         self.ticks = 0
+        self.begun = asyncio.Event()
         self.done = asyncio.Event()
         self.error: Exception | None = None
         self.limit = limit
@@ -17,6 +18,7 @@ class Member:
     def tick(self, due: int) -> None:
         self.times.append(asyncio.get_running_loop().time())
         self.ticks += due
+        self.begun.set()
         if self.ticks >= self.limit:
             self.done.set()
 
@@ -44,7 +46,7 @@ async def test_a_late_turn_counts_what_is_due_and_calls_once() -> None:
     wheel, member = Wheel(asyncio.get_running_loop()), Member(limit=15)
     wheel.add(member)
     started = asyncio.get_running_loop().time()
-    await asyncio.sleep(0.03)
+    await member.begun.wait()
     calls = len(member.times)
     time.sleep(0.1)  # noqa: ASYNC251 - somebody blocks the loop
     await member.done.wait()
@@ -95,9 +97,12 @@ async def test_a_member_may_leave_and_another_come_within_a_turn() -> None:
 
 
 async def test_an_empty_wheel_leaves_no_timer() -> None:
-    wheel, member = Wheel(asyncio.get_running_loop()), Member(limit=1)
+    wheel, member, later = Wheel(asyncio.get_running_loop()), Member(limit=1), Member(limit=2)
     wheel.add(member)
     wheel.remove(member)
     wheel.remove(member)
-    await asyncio.sleep(2 * TICK)
+    assert wheel._timer is None
+    wheel.add(later)
+    await later.done.wait()
+    wheel.remove(later)
     assert not member.times
