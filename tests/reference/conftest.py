@@ -1,8 +1,9 @@
 """The two places where the reference SDK's tests are held: virtual time with a scripted peer, and a real server with
 real media on this machine."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -60,6 +61,15 @@ async def phone(sbc: EmbeddedSbc) -> AsyncIterator[Phone]:
             return await stack.enter_async_context(create_jambonz_client(given))
 
         yield connect
+
+
+@contextmanager
+def silent_stun() -> Iterator[tuple[socket.socket, str]]:
+    """A STUN server that never answers: its socket, and its URL."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        yield server, f"stun:127.0.0.1:{server.getsockname()[1]}"
 
 
 async def answering(phone: Phone, name: str, **options: Any) -> JambonzClient:

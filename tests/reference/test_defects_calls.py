@@ -1,7 +1,6 @@
 """D10 to D25: what the reference SDK does not keep of its promises about calls, and jzrx does."""
 
 import asyncio
-import socket
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from jzrx import CallEndCause, CallError, JambonzCall, JambonzError
 from jzrx.testing.peer import in_dialog, request, respond
 from tests.bench import SDP, Bench, answered, inbound, outbound, told
 from tests.interop.phones import hears_silence, hears_tone
-from tests.reference.conftest import Phone, answering
+from tests.reference.conftest import Phone, answering, silent_stun
 
 REMOTE_HOLD = SDP.replace("sendrecv", "sendonly")
 
@@ -120,10 +119,8 @@ async def test_d19_early_media_is_heard_before_the_answer(phone: Phone) -> None:
 
 
 async def test_d21_a_stun_server_that_is_silent_does_not_hold_the_call_up(phone: Phone) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 0))
-        servers = {"iceServers": [{"urls": f"stun:127.0.0.1:{silent.getsockname()[1]}"}]}
-        alice = await phone("alice", pc_config=servers)
+    with silent_stun() as (silent, url):
+        alice = await phone("alice", pc_config={"iceServers": [{"urls": url}]})
         loop = asyncio.get_running_loop()
         began = loop.time()
         call = alice.call("echo")

@@ -10,7 +10,7 @@ from jzrx import create_jambonz_client
 from jzrx.testing import EmbeddedSbc
 from tests.bench import Bench, outbound
 from tests.pulseaudio import PulseAudio, at, plays
-from tests.reference.conftest import Phone
+from tests.reference.conftest import Phone, silent_stun
 
 
 def test_71_the_version_is_a_semantic_one() -> None:
@@ -48,6 +48,14 @@ async def test_75_both_stun_servers_reach_the_audio(bench: Bench) -> None:
     assert [server.urls for server in bench.session(call.id).config.ice_servers] == [(url,) for url in urls]
     usual = bench.client.call("carol")
     assert [server.urls for server in bench.session(usual.id).config.ice_servers] == [("stun:stun.l.google.com:19302",)]
+
+
+async def test_75_both_stun_servers_are_asked(phone: Phone) -> None:
+    with silent_stun() as (first, one), silent_stun() as (second, other):
+        alice = await phone("alice", pc_config={"iceServers": [{"urls": one}, {"urls": [other]}]})
+        call = alice.call("echo")
+        await call.answered()
+        assert first.recv(2048)[4:8] == second.recv(2048)[4:8] == bytes.fromhex("2112a442"), "STUN's magic cookie"
 
 
 @pytest.mark.devices
