@@ -42,8 +42,8 @@ async def test_61_stats_have_the_documented_fields_units_and_ranges(phone: Phone
     await heard(call, 1.0)
     stats = await call.get_stats()
     assert stats is not None
-    assert stats.packets_sent >= 30
-    assert stats.packets_received >= 30
+    assert stats.packets_sent >= 10
+    assert stats.packets_received >= 10
     assert 0 <= stats.packets_lost <= stats.packets_received
     assert 0.0 <= stats.packet_loss <= 1.0
     assert 0.0 <= stats.jitter < 1000, "milliseconds"
