@@ -401,8 +401,8 @@ def _answer_setup(offer: SessionDescription, offered: AudioDescription, agreed: 
         case "active" | None:  # the default of an offer (RFC 4145 section 4)
             return "passive"
         case "actpass" | "holdconn":
-            # "If the DTLS association is not re-established, [the answerer] MUST [keep] the currently negotiated
-            # roles" (RFC 8842 section 5.3), also with new ICE: Chromium refuses a description that changes them.
+            # An association that goes on keeps its roles (RFC 8842 section 5.3), also where ICE is new: Chromium
+            # refuses a description that changes them.
             return agreed.setup if agreed and same_association(agreed, offer, offered) else "active"
 
 

@@ -121,8 +121,8 @@ class MediaPeer:
         # In the first exchange it is another branch of the fork that answered, and so another peer.
         same_peer = self._before is not None and self._same_peer(agreement)
         if self._ways.is_restarting:
+            self._ways.restart(same_peer=same_peer, heeded=moves)
             moves = True
-            self._ways.restart(same_peer=same_peer)
             if not same_peer:
                 self._forget_sound()
         elif moves:

@@ -4,8 +4,11 @@ Rules
 - A way stays as long as the other side's ICE and fingerprint do. Where they change (another branch of a fork, an ICE
   restart of theirs, media that moved to another server), a successor goes there from the same sockets.
 - An ICE restart of ours has sockets of its own, as it may be our addresses that changed. What was before it carries the
-  media on until the new way is up, or its offer is refused: "media continues to be sent using the previously validated
-  pair" (RFC 8445 section 9).
+  media on until the new way is up: "during the restart, data can continue to be sent using existing data sessions"
+  (RFC 8445 section 9). Where the other side kept its credentials, against RFC 8839, and the new way does not come up,
+  we go back: it may never have left.
+- Who offers a restart controls it, as browsers have it, though RFC 8445 section 9 would leave the roles as they were;
+  where the other side thinks so, the conflict of roles is repaired (section 7.3.1.1).
 - A way by which nothing comes any more, no media and no answer to our checks, is lost. It may come back by itself.
 """
 
@@ -54,6 +57,7 @@ class Ways:
         self._current: IceDtls | None = None
         self._former: IceDtls | None = None  # carries the media until the current one is up
         self._offered: IceDtls | None = None
+        self._is_unheeded = False  # the other side has not restarted
         self._gathering = asyncio.Lock()
         self._connecting: asyncio.Task[None] | None = None
         self._disposals: set[asyncio.Task[None]] = set()
@@ -137,9 +141,13 @@ class Ways:
         self._dispose_former()
         return way
 
-    def restart(self, *, same_peer: bool) -> None:
-        """Our restart was accepted: go the way that was on offer. `same_peer`: the keys go on."""
+    def restart(self, *, same_peer: bool, heeded: bool) -> None:
+        """Our restart was accepted: go the way that was on offer.
+
+        `same_peer`: the keys go on; `heeded`: the other side has new credentials, too.
+        """
         assert self._offered is not None
+        self._is_unheeded = not heeded
         self._stop_connecting()
         before, self._current, self._offered = self.current, self._offered, None
         if same_peer:
@@ -161,7 +169,13 @@ class Ways:
         try:
             await way.connect(remote, active=active)
         except MediaError as error:
-            if way is self._current:
+            if way is not self._current:
+                return
+            if self._is_unheeded and self._former is not None and self._former.is_up:
+                self._current, self._former = self._former, None
+                self._dispose(way)
+                self._changed(MediaState.CONNECTED, None)
+            else:
                 self._changed(MediaState.FAILED, error.message)
         except Exception as error:  # of a library: the call must not wait for ever
             self._crashed(error)

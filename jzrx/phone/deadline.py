@@ -17,7 +17,8 @@ MEDIA_TIMEOUT = 10.0
 class MediaDeadline:
     """Looks at the events of one line; `missed` is told which call has no media.
 
-    Media that fails after it was up, or is silent, ends no call: that is for whoever talks to decide.
+    Media that fails after it was up, or is silent, ends no call: `MediaRecovery` tries to bring it back, and then it is
+    for whoever talks to decide.
     """
 
     def __init__(self, scheduler: SchedulerBase, missed: Callable[[str], None]) -> None:
