@@ -12,11 +12,22 @@ _CREDENTIALS = frozenset(("authorization", "proxy-authorization", "cookie", "set
 _TOKEN = re.compile(r"(\bwss?://[^\s?#'\"]*)\?[^\s'\"]*", re.IGNORECASE)  # the query of a server's URL
 # "a password [...] NOT RECOMMENDED" (RFC 3261 section 19.1.1), and yet there are such URIs.
 _USER_INFO = re.compile(r"(\b(?:sips?|wss?)(?::|://)[^\s:@<>\"]+:)[^\s@<>\"]+(?=@)", re.IGNORECASE)
+_DIGEST = re.compile(r"(\bresponse=[\"']?)[0-9a-f]{32,}", re.IGNORECASE)
+_BEARER = re.compile(r"(\b(?:Bearer|Basic) )[\w.+/=~-]{12,}", re.IGNORECASE)
+
+_SECRETS = (
+    (_TOKEN, rf"\1?{HIDDEN}"),
+    (_USER_INFO, rf"\1{HIDDEN}"),
+    (_DIGEST, rf"\1{HIDDEN}"),
+    (_BEARER, rf"\1{HIDDEN}"),
+)
 
 
 def without_secrets(text: str) -> str:
-    """The text with the passwords of its URIs, and the queries of its WebSocket URLs, replaced."""
-    return _TOKEN.sub(rf"\1?{HIDDEN}", _USER_INFO.sub(rf"\1{HIDDEN}", text))
+    """The text with passwords of URIs, queries of WebSocket URLs, digest responses and bearer tokens replaced."""
+    for secret, instead in _SECRETS:
+        text = secret.sub(instead, text)
+    return text
 
 
 def headers_without_secrets(headers: Headers) -> Headers:

@@ -12,6 +12,7 @@ In a test of pytest-asyncio, strict or auto, they live in the event loop of the 
 a loop, they live in a thread: `phone.calls.make_call("echo").result(timeout=10)`.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,8 +37,12 @@ __all__ = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where pytest-asyncio is, there are stages in the loops of its tests, too."""
-    if config.pluginmanager.hasplugin("asyncio"):
+    """Where pytest-asyncio is, from 0.24, there are stages in the loops of its tests, too."""
+    if not config.pluginmanager.hasplugin("asyncio"):
+        return
+    import pytest_asyncio
+
+    if "loop_scope" in inspect.signature(pytest_asyncio.fixture).parameters:
         from jzrx.testing import pytest_loops
 
         config.pluginmanager.register(pytest_loops, "jzrx-loops")
@@ -88,7 +93,7 @@ def jzrx_stage(request: pytest.FixtureRequest) -> "Stage":
     test = request.node.get_closest_marker("asyncio")
     if test is None or not request.config.pluginmanager.hasplugin("jzrx-loops"):
         return cast("Stage", request.getfixturevalue("jzrx_stage_in_thread"))
-    scope = test.kwargs.get("loop_scope") or request.config.getini("asyncio_default_test_loop_scope") or "function"
+    scope = test.kwargs.get("loop_scope") or _usual_scope(request.config)
     return cast("Stage", request.getfixturevalue(f"jzrx_stage_in_{scope}_loop"))
 
 
@@ -101,6 +106,14 @@ def jzrx_stage_in_thread(
 
     with stage_in_thread(sbc_options, phone_options, phones_of(request)) as made:
         yield made
+
+
+def _usual_scope(config: pytest.Config) -> str:
+    """The scope of the loop of a test that does not say it."""
+    try:
+        return config.getini("asyncio_default_test_loop_scope") or "function"
+    except ValueError:  # of a pytest-asyncio before 0.26, which has no such option
+        return "function"
 
 
 def phones_of(request: pytest.FixtureRequest) -> int:

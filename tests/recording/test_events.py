@@ -166,6 +166,25 @@ def test_no_credential_is_written_drawn_or_shown() -> None:
     assert EventRecording.loads(recording.jsonl()).jsonl() == recording.jsonl()
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("ws://host/a?token=hunter2 failed", "ws://host/a?*** failed"),
+        ("no answer from 'wss://host?t=hunter2', try", "no answer from 'wss://host?***', try"),
+        ("<sip:alice:hunter2@host;lr>", "<sip:alice:***@host;lr>"),
+        ('Digest realm="r", response="0123456789abcdef0123456789abcdef"', 'Digest realm="r", response="***"'),
+        ("Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "Authorization: Bearer ***"),
+        ("a basic question", "a basic question"),
+        ("sip:alice@host:5060", "sip:alice@host:5060"),
+        ("wss://host:8443/ws and a ?", "wss://host:8443/ws and a ?"),
+        ("at 12:30 alice@host", "at 12:30 alice@host"),
+    ],
+)
+def test_what_of_a_text_is_hidden(text: str, written: str) -> None:
+    assert without_secrets(text) == written
+    assert without_secrets(written) == written
+
+
 def test_media_states_are_read_as_what_they_are() -> None:
     read = decode_event({"event": "MediaStateChanged", "at": 1, "call_id": "1", "media": "failed"})
     assert read.media is MediaState.FAILED  # type: ignore[union-attr]

@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from jzrx.testing.pytest_plugin import pytest_configure
 
 ASYNC = """
     async def test_a_call(phone, sbc):
@@ -155,3 +159,16 @@ def test_collecting_loads_neither_media_nor_the_sbc(pytester: pytest.Pytester) -
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "loaded", done.stdout
     assert "test_it" in done.stdout
+
+
+@pytest.mark.parametrize("knows_scopes", [True, False])
+def test_an_old_pytest_asyncio_leaves_the_thread(knows_scopes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One before 0.24 knows no scopes of loops; jzrx must not break the suite of whoever has it."""
+    registered: list[str] = []
+    if not knows_scopes:
+        old = SimpleNamespace(fixture=lambda function=None, **options: function)
+        monkeypatch.setitem(sys.modules, "pytest_asyncio", old)
+    plugins = SimpleNamespace(hasplugin=lambda name: True, register=lambda module, name: registered.append(name))
+    config: Any = SimpleNamespace(pluginmanager=plugins)
+    pytest_configure(config)
+    assert registered == (["jzrx-loops"] if knows_scopes else [])
