@@ -286,3 +286,31 @@ def test_without_a_flow_the_bye_goes_out_over_the_next_one() -> None:
     ]
     assert outcome(phone, 3) == (None, None)
     settle_down(phone)
+
+
+# --- what our BYE says ---------------------------------------------------------------------------------------------
+
+
+def test_a_bye_of_the_user_gives_no_reason() -> None:
+    phone, _ = calling()
+    play(phone, {3: HangUp(call_id="1")}, until=4)
+    assert phone.sent("BYE")[0].headers.get("Reason") is None
+
+
+def test_a_bye_without_a_path() -> None:
+    phone, _ = calling()
+    play(phone, {3: lambda: phone.engine.media_failed("1", "ICE failed")}, until=4)
+    assert phone.sent("BYE")[0].headers.get("Reason") == 'SIP;cause=408;text="No media path"'
+
+
+def test_a_bye_without_an_ack() -> None:
+    phone, _ = answering()
+    play(phone, {}, until=40)
+    assert phone.sent("BYE")[0].headers.get("Reason") == 'SIP;cause=408;text="No ACK arrived"'
+
+
+def test_a_bye_with_words_that_have_to_be_quoted() -> None:
+    phone, peer = calling()
+    peer.answers["INVITE"] = lambda invite: [respond(invite, 408, headers=(("X-Reason", 'say "friend"\\'),))]
+    play(phone, {3: Hold(call_id="1")}, until=4)
+    assert phone.sent("BYE")[0].headers.get("Reason") == r'SIP;cause=408;text="say \"friend\"\\"'

@@ -29,6 +29,7 @@ from jzrx.sip.session.state import (
     bye,
     end,
     finish,
+    give_up,
     own_cause,
     settle,
     want,
@@ -189,9 +190,8 @@ def acknowledged(session: Session, request: Request, moment: Moment) -> Step:
         return session, outputs + ending
     if missing or session.path_failure is not None:
         missed = CallEndCause(488, "The ACK has no session description", "system")
-        session, failed = end(session, session.path_failure or missed, moment)
-        session, ending = bye(session)
-        return session, [*outputs, *failed, *ending]
+        session, failed = give_up(session, session.path_failure or missed, moment)
+        return session, outputs + failed
     outputs += reoffer.up(session, headers_of(request), moment)
     if session.in_place_of is not None:
         # "Otherwise, it accepts the new INVITE by sending a 200-class response, and shuts down the replaced dialog by

@@ -34,6 +34,7 @@ from jzrx.sip.session.state import (
     bye,
     end,
     finish,
+    give_up,
     own_cause,
     settle,
     want,
@@ -229,9 +230,8 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
     # What failed with the early answer may succeed with another one.
     failure = session.path_failure if sdp == session.answer else None
     if sdp is None or failure is not None:
-        session, outputs = end(session, failure or NO_ANSWER_SDP, moment)
-        session, ending = bye(session)
-        return session, [acknowledge, *outputs, *ending]
+        session, outputs = give_up(session, failure or NO_ANSWER_SDP, moment)
+        return session, [acknowledge, *outputs]
     outputs = [acknowledge, CancelTimer(session.timer("no answer")), *_name(session, response, moment)]
     session, timer = refresh.confirmed(session, response, moment)
     outputs += timer

@@ -20,7 +20,7 @@ from jzrx.sip.params import Params
 from jzrx.sip.readers import number
 from jzrx.sip.session.parts import Expiry, Wish
 from jzrx.sip.session.reliable import options
-from jzrx.sip.session.state import Issue, Moment, Session, SessionOutput, Step, bye, end, finish
+from jzrx.sip.session.state import Issue, Moment, Session, SessionOutput, Step, finish, give_up
 from jzrx.types import CallEndCause, Headers
 
 UPDATE = "update"
@@ -171,13 +171,6 @@ def due(session: Session) -> Step:
 def expired(session: Session, moment: Moment) -> Step:
     """Nobody refreshed the session."""
     return give_up(session, EXPIRED, moment)
-
-
-def give_up(session: Session, cause: CallEndCause, moment: Moment) -> Step:
-    """End the call, and say why (RFC 3326)."""
-    session, outputs = end(session, cause, moment)
-    session, ending = bye(session, (("Reason", f'SIP;cause={cause.code};text="{cause.reason}"'),))
-    return session, outputs + ending
 
 
 def failed(session: Session, moment: Moment) -> Step:

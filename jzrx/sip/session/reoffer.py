@@ -30,9 +30,8 @@ from jzrx.sip.session.state import (
     SessionOutput,
     Step,
     apply_answer,
-    bye,
-    end,
     finish,
+    give_up,
     settle,
     want,
 )
@@ -113,7 +112,7 @@ def answered(session: Session, response: Response, moment: Moment) -> Step:
         cause = cause_of_response(response)
         if status == 481:
             return finish(session, cause, moment)
-        return _give_up(session, cause, moment)
+        return give_up(session, cause, moment)
     higher = refresh.raised(session, response) if session.reoffer is not None else None
     if higher is not None and session.reoffer is not None:
         session, more = begin_next(evolve(higher, reoffer=None, wishes=(session.reoffer, *session.wishes)))
@@ -124,7 +123,7 @@ def answered(session: Session, response: Response, moment: Moment) -> Step:
 def unanswered(session: Session, code: int, reason: str, moment: Moment) -> Step:
     """No response in 64*T1 ends the call; a lost flow does not, it only fails the hold."""
     if code == 408:
-        return _give_up(session, CallEndCause(408, reason, "system"), moment)
+        return give_up(session, CallEndCause(408, reason, "system"), moment)
     return refused(session, code, reason, moment)
 
 
@@ -183,12 +182,6 @@ def _try_later(session: Session, wish: Wish, moment: Moment) -> Step:
 def retry(session: Session) -> Step:
     """The time after a 491 is over."""
     return begin_next(evolve(session, retrying=False))
-
-
-def _give_up(session: Session, cause: CallEndCause, moment: Moment) -> Step:
-    session, outputs = end(session, cause, moment)
-    session, ending = bye(session)
-    return session, outputs + ending
 
 
 # --- theirs --------------------------------------------------------------------------------------------------------
@@ -282,10 +275,7 @@ def acknowledged(session: Session, request: Request) -> Step:
 def never_acknowledged(session: Session, moment: Moment) -> Step:
     """ "If the server retransmits the 2xx response for 64*T1 seconds without receiving an ACK, the dialog is confirmed,
     but the session SHOULD be terminated. This is accomplished with a BYE" (section 13.3.1.4)."""
-    session = evolve(session, unacked=None)
-    session, outputs = end(session, CallEndCause(408, "No ACK arrived", "system"), moment)
-    session, ending = bye(session)
-    return session, [CancelTimer(session.timer("repeat")), *outputs, *ending]
+    return give_up(evolve(session, unacked=None), CallEndCause(408, "No ACK arrived", "system"), moment)
 
 
 def not_answerable(session: Session, code: int, warning: str | None) -> Step:

@@ -33,6 +33,7 @@ from jzrx.sip.machine import (
     TimerKey,
 )
 from jzrx.sip.message import Request, Response
+from jzrx.sip.params import quote
 from jzrx.sip.redirects import Redirects
 from jzrx.sip.session.parts import Early, Expiry, Making, Offered, Provisional, Tones, Unacked, Unpracked, Wish
 from jzrx.sip.session.referral import Followed, Issued, Referral, TargetReached, Transferring
@@ -395,6 +396,13 @@ def bye(session: Session, headers: Headers = ()) -> Step:
     if session.dialog is not None:
         outputs.append(Issue(BYE, in_dialog(session.dialog, "BYE", headers=headers)))
     return evolve(session, phase=Phase.TERMINATING, offered=None, unacked=None), outputs
+
+
+def give_up(session: Session, cause: CallEndCause, moment: Moment) -> Step:
+    """End the call though nobody hung up: by a BYE that says why (RFC 3326)."""
+    session, outputs = end(session, cause, moment)
+    session, ending = bye(session, (("Reason", f"SIP;cause={cause.code};text={quote(cause.reason)}"),))
+    return session, outputs + ending
 
 
 def finish(session: Session, cause: CallEndCause, moment: Moment, headers: Headers = ()) -> Step:

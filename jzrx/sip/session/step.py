@@ -44,9 +44,8 @@ from jzrx.sip.session.state import (
     Step,
     TimerFired,
     Unanswered,
-    bye,
     close,
-    end,
+    give_up,
     settle,
     tell_hung_up,
 )
@@ -318,7 +317,5 @@ def _path_failed(session: Session, cause: CallEndCause, moment: Moment) -> Step:
     if session.ended:
         return session, []
     if session.phase is Phase.CONFIRMED:
-        session, outputs = end(session, cause, moment)
-        session, ending = bye(session)
-        return session, outputs + ending
+        return give_up(session, cause, moment)
     return evolve(session, path_failure=cause), []
