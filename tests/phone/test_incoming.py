@@ -1,14 +1,26 @@
 """Do not disturb, no call waiting, automatic answers: what becomes of a call where nobody is asked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from jzrx import ClientSnapshot, IncomingCall, IncomingPolicy, RemoteHeaders, use_calls
+from jzrx import (
+    CallError,
+    ClientSnapshot,
+    IncomingCall,
+    IncomingPolicy,
+    JambonzClient,
+    RemoteHeaders,
+    create_jambonz_client,
+    use_calls,
+)
 from jzrx.events import CallReceived, CallRefused
+from jzrx.media import tone
 from jzrx.phone.incoming import Answer, Decision, Refuse, Ring, decide, requested
 from jzrx.sip.message import Response
+from jzrx.testing import EmbeddedSbc
 from tests.bench import Bench, inbound, outbound
 from tests.store.samples import after, answered, created, dialed, ended, received
 
@@ -252,3 +264,36 @@ async def test_nothing_is_answered_after_a_disconnect(bench: Bench) -> None:
     await bench.connected()
     await bench.pass_time(5)
     assert bench.client.call_count == 0
+
+
+async def test_it_may_be_set_from_any_thread(bench: Bench) -> None:
+    seen: list[bool] = []
+    bench.client.snapshot.select(lambda now: now.do_not_disturb).subscribe(seen.append)
+    await asyncio.to_thread(bench.client.set_incoming_policy, do_not_disturb=True)
+    assert seen == [False, True]
+
+
+async def test_callers_over_a_real_connection_are_told() -> None:
+    def client(name: str, **options: Any) -> JambonzClient:
+        return create_jambonz_client(server=sbc.url, username=name, password="x", audio=tone(500), **options)
+
+    async def refusal() -> int | None:
+        with pytest.raises(CallError) as caught:
+            await alice.call("bob").answered()
+        return caught.value.code
+
+    async with (
+        EmbeddedSbc({"alice": "x", "bob": "x"}) as sbc,
+        client("alice") as alice,
+        client("bob", incoming={"do_not_disturb": True, "do_not_disturb_code": 480}) as bob,
+    ):
+        told: list[Any] = []
+        bob.on("incoming", told.append)
+        assert (await refusal(), told) == (480, [])
+        bob.set_incoming_policy(do_not_disturb=False, auto_answer=True, max_calls=1)
+        call = alice.call("bob")
+        await call.media_ready()
+        await call.answered()
+        assert len(told) == 1
+        assert await refusal() == 486
+        await call.hangup()
