@@ -311,6 +311,12 @@ async def test_d20_answer_takes_options_and_a_refusal_its_code(bench: Bench) -> 
     assert bench.peer.last_response(486).call_id == "call4"
 
 
+async def test_d20_an_answer_without_options_has_the_servers_of_the_client(bench: Bench) -> None:
+    incoming, outgoing = await answered(bench), await outbound(bench)
+    servers = [bench.session(call.id).config.ice_servers for call in (incoming, outgoing)]
+    assert servers[0] == servers[1] != ()
+
+
 async def test_d20_a_call_rings_as_long_as_the_caller_lets_it(bench: Bench) -> None:
     call = await inbound(bench)
     await bench.pass_time(90, step=1)
@@ -327,6 +333,15 @@ async def test_d22_ended_still_knows_the_duration(bench: Bench) -> None:
     call.hangup()
     assert known == [call.duration] == [7]
     assert call.remote_headers["x-call-sid"] == "c0ffee"
+
+
+async def test_d22_headers_of_every_message_of_the_other_side_can_be_read(bench: Bench) -> None:
+    call = await inbound(bench, X_Order="17")
+    assert call.remote_headers["x-order"] == "17"
+    made = await outbound(bench)
+    bench.bye(bench.sent("INVITE")[-1], **{"X-Summary": "all well"})
+    await bench.until(lambda: made.state == "ended")
+    assert made.remote_headers["X-Summary"] == "all well"
 
 
 async def test_d23_a_handler_that_raises_hurts_nobody(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
