@@ -36,11 +36,12 @@ from jzrx.types import Headers
 from tests.scenarios.calls import ANSWER, OFFER
 
 CALLS = ("1", "2")
-STATUSES = (100, 180, 183, 200, 202, 302, 401, 407, 408, 422, 423, 481, 486, 487, 491, 500, 503, 603)
+STATUSES = (100, 180, 183, 199, 200, 202, 302, 302, 401, 407, 408, 422, 423, 481, 486, 487, 491, 500, 503, 603)
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "MESSAGE", "REFER", "UPDATE", "PRACK", "NONSENSE")
 DIAL = partial(Dial, target="sip:bob@example.com")
 DIAL_RELIABLY = partial(DIAL, headers=(("Require", "100rel"),))
 DIALS = [DIAL, DIAL_RELIABLY]
+ELSEWHERE: Headers = (("Contact", "<sip:carol@example.com>;q=0.5, <sip:dave@example.com>, <sip:bob@example.com>"),)
 
 
 class World:
@@ -88,7 +89,8 @@ class World:
 
     def dial(self, timeout: float | None) -> None:
         self.serial += 1
-        self.phone.ask(DIAL(call_id=str(self.serial), no_answer_timeout=timeout))
+        follows = self.serial % 2 == 1
+        self.phone.ask(DIAL(call_id=str(self.serial), no_answer_timeout=timeout, follow_redirects=follows))
 
     def ask(self, command: Callable[..., Command], which: int) -> None:
         if self.calls:
@@ -109,17 +111,20 @@ class World:
                 (("Require", "100rel"), ("RSeq", str(1 + which))),
                 (("Session-Expires", "120;refresher=uac"), ("Allow", "UPDATE"), ("Min-SE", "300")),
                 (("Session-Expires", "90;refresher=uas"), ("Require", "timer")),
+                ELSEWHERE,
             )[extra]
             known = requests[-1 - which % len(requests)]
             self.phone.wire.deliver(
-                bytes(respond(known, status, tag=tag, sdp=ANSWER if sdp else None, headers=headers))
+                bytes(respond(known, status, tag=tag, sdp=f"{ANSWER}{tag}\r\n" if sdp else None, headers=headers))
             )
 
     def reply_invite(self, status: int, tag: str, sdp: bool) -> None:
         self.wait(0.02)
         invites = self.phone.sent("INVITE")
         if invites:
-            self.phone.wire.deliver(bytes(respond(invites[-1], status, tag=tag, sdp=ANSWER if sdp else None)))
+            headers = ELSEWHERE if status == 302 else ()
+            sdp_of_branch = f"{ANSWER}{tag}\r\n" if sdp else None
+            self.phone.wire.deliver(bytes(respond(invites[-1], status, tag=tag, sdp=sdp_of_branch, headers=headers)))
 
     def ack(self, sdp: bool) -> None:
         accepted = [response for response in self.phone.sent(200) if response.cseq.method == "INVITE"]
@@ -171,7 +176,10 @@ class World:
 
     def rule(self, method: str, status: int | None) -> None:
         sdp = ANSWER if method == "INVITE" and status == 200 else None
-        self.peer.answers[method] = () if status is None else lambda given: [respond(given, status, sdp=sdp)]
+        headers = ELSEWHERE if status == 302 else ()
+        self.peer.answers[method] = (
+            () if status is None else lambda given: [respond(given, status, sdp=sdp, headers=headers)]
+        )
 
     def wait(self, seconds: float) -> None:
         play(self.phone, {}, until=self.phone.now + seconds)
@@ -218,7 +226,7 @@ step = st.one_of(
         st.sampled_from(STATUSES),
         st.sampled_from(["peer", "other"]),
         st.booleans(),
-        st.integers(0, 6),
+        st.integers(0, 7),
     ),
     st.tuples(st.just("request"), st.sampled_from(METHODS), which, st.integers(1, 5), st.booleans(), extensions),
     st.tuples(st.just("prack"), st.integers(1, 5), st.booleans()),
@@ -231,7 +239,7 @@ step = st.one_of(
     st.tuples(
         st.just("rule"),
         st.sampled_from(["INVITE", "BYE", "REGISTER", "CANCEL", "INFO", "OPTIONS", "PRACK", "UPDATE"]),
-        st.none() | st.sampled_from([200, 401, 403, 481, 491, 500]),
+        st.none() | st.sampled_from([200, 302, 401, 403, 481, 491, 500]),
     ),
     st.tuples(st.just("wait"), st.sampled_from([0.005, 0.02, 0.5, 2.0, 11.0, 40.0, 60.0])),
 )

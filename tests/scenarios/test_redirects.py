@@ -5,9 +5,9 @@ import pytest
 from jzrx.commands import Dial, HangUp
 from jzrx.events import CallAnswered, CallEnded, CallRedirected
 from jzrx.sip.message import Request, Response
-from jzrx.testing.peer import Peer, respond
+from jzrx.testing.peer import Peer, in_dialog, respond
 from jzrx.testing.virtual import Phone, brief, play
-from tests.scenarios.calls import ANSWER, TARGET, connected, outcome, settle_down
+from tests.scenarios.calls import ANSWER, OFFER, TARGET, connected, outcome, settle_down
 
 Answers = dict[str, tuple[int, str]]
 """For each user: the status of the final response, and its Contact."""
@@ -135,4 +135,23 @@ def test_a_lost_flow_is_no_reason_to_try_another_target() -> None:
     play(phone, script, until=3)
     assert len(phone.sent("INVITE")) == 2
     assert [event.cause.code for event in phone.events(CallEnded)] == [503]
+    settle_down(phone)
+
+
+def test_a_call_whose_offer_was_followed_by_another_is_not_sent_on() -> None:
+    """In an early dialog that a reliable 183 made, the other side has offered anew (UPDATE): ours holds no more."""
+    phone, peer = connected()
+    peer.answers["PRACK"] = 200
+    reliable = (("Require", "100rel"), ("RSeq", "1"), ("Allow", "UPDATE"))
+    script = {
+        1: Dial(call_id="1", target=TARGET, follow_redirects=True),
+        2: lambda: peer.reply("INVITE", 183, sdp=ANSWER, headers=reliable),
+        3: lambda: peer.say(in_dialog("UPDATE", phone.sent("INVITE")[0], number=1, sdp=OFFER)),
+        4: lambda: peer.reply("INVITE", 302, headers=(("Contact", "<sip:carol@example.com>"),)),
+    }
+    play(phone, script, until=5)
+    assert len(phone.sent("PRACK")) == 1
+    assert [response.cseq.method for response in phone.sent(200)] == ["UPDATE"]
+    assert len(phone.sent("INVITE")) == 1
+    assert [event.cause.code for event in phone.events(CallEnded)] == [302]
     settle_down(phone)

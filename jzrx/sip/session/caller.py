@@ -133,7 +133,8 @@ def unanswered(session: Session, code: int, reason: str, moment: Moment) -> Step
 
 def _failed(session: Session, response: Response | None, cause: CallEndCause, moment: Moment) -> Step:
     """This target failed: on to the next one of a call that follows redirects; else the call has failed."""
-    offer = session.offer
+    # Once another offer has followed it in an early dialog, the media is not to be had by the first one any more.
+    offer = None if any(early.moved_on for early in session.early) else session.offer
     if session.redirects is not None and offer is not None and not session.ended:
         redirects, target = session.redirects.after(response)
         if target is not None:
