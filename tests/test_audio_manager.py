@@ -76,6 +76,17 @@ async def test_a_call_uses_the_default_devices_and_follows_its_client(sbc: Embed
 
 
 @devices
+@pytest.mark.slow
+async def test_a_microphone_that_hears_nothing_is_told_of(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    async with client(sbc, "alice", speaker=False) as alice:
+        call = alice.call("echo")
+        await call.answered()
+        await call.snapshot.wait(lambda now: now.warnings == ("low-input-level",), timeout=25)
+        with pulseaudio.speak("mic1", 440):
+            await call.snapshot.wait(lambda now: now.warnings == (), timeout=10)
+
+
+@devices
 async def test_the_speaker_that_the_options_name(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
     alice = client(sbc, "alice", audio=silence(), speaker="spk2")
     bob = client(sbc, "bob", audio=tone(880), speaker=False)

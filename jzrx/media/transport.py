@@ -427,11 +427,10 @@ class IceDtls:
     def _media_received(self, data: bytes, kind: Literal["rtp", "rtcp"]) -> None:
         if self._rx is None or len(data) > MAX_DATAGRAM:
             return
-        self._media += 1
         try:
-            if kind == "rtcp":
-                self._on_rtcp(self._rx.unprotect_rtcp(data))
-            else:
-                self._on_rtp(self._rx.unprotect(data))
+            packet = self._rx.unprotect_rtcp(data) if kind == "rtcp" else self._rx.unprotect(data)
         except pylibsrtp.Error as error:
             logger.debug("dropped a datagram: %r", error)
+            return
+        self._media += 1
+        (self._on_rtcp if kind == "rtcp" else self._on_rtp)(packet)
