@@ -63,11 +63,7 @@ def _report(
     drawn = _by_moment((each.at, each.end or letters.of(each.value)) for each in seen)
     frame = fine_frame((*wanted, *drawn), frame)
     until = max(until, expected.length)
-    rows = [
-        Row({at: token(signs) for at, signs in signs_by_moment.items()}, until, any(_is_end(s) for s in last))
-        for signs_by_moment in (wanted, drawn)
-        for last in [[sign for signs in signs_by_moment.values() for sign in signs]]
-    ]
+    rows = [_row(wanted, until), _row(drawn, until)]
     layout = lay_out(rows, frame)
     what = _in_words(wanted.get(moment, []), drawn.get(moment, []))
     lines = [
@@ -81,8 +77,9 @@ def _report(
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _is_end(sign: str) -> bool:
-    return sign in (COMPLETED, FAILED)
+def _row(signs: dict[int, list[str]], until: int) -> Row:
+    is_over = any(sign in (COMPLETED, FAILED) for those in signs.values() for sign in those)
+    return Row({at: token(those) for at, those in signs.items()}, until, is_over)
 
 
 def _in_words(wanted: Sequence[str], drawn: Sequence[str]) -> str:
