@@ -3,8 +3,8 @@
     python benchmarks/media_native.py [calls]
 
 The two talk to each other, so that each carries the same packets in the same seconds: jzrx in a process of its own,
-whose application consumes what it hears, baresip with a WAV file in and one out. CPU is the whole process's; the ratio
-is the median of the rounds. Exit status 1 when an aim is missed, 2 without baresip.
+which hands what it hears to a sink, as to a speaker; baresip with a WAV file in and one out. CPU is the whole
+process's; the ratio is the median of the rounds. Exit status 1 when an aim is missed, 2 without baresip.
 """
 
 import statistics
@@ -26,7 +26,7 @@ AIMS = {"PCMU": 1.0, "opus": 1.4}
 def cpu_per_call(codec: str, calls: int) -> tuple[float, float, float]:
     """The share of a core that a call costs jzrx, and baresip; and the fraction of frames that jzrx heard."""
     with baresip(codec) as native:
-        ours = End("jzrx", codec, calls, "answer", "single")
+        ours = End("jzrx", codec, calls, "answer", "single", "sink")
 
         def answered(offer: str) -> str:
             ours.say([offer])

@@ -1,9 +1,9 @@
 """One end of the calls that are measured, in a process of its own: `endpoint.py KIND CODEC CALLS offer|answer OPTIONS`.
 
 It talks JSON, a line each: lists of descriptions out and in, then "up", then, at a line of ours, what some seconds have
-used. Options: `single` (a description at a time), `watch` (for frames that are late), `switch` (a switch interval of
-1 ms), and what the application does meanwhile: `compute` (in a thread, pure Python) or `block` (its loop, for 200 ms at
-a time).
+used. Options: `single` (a description at a time), `sink` (what is heard goes to a sink, not to the application's loop),
+`watch` (for frames that are late), `switch` (a switch interval of 1 ms), and what the application does meanwhile:
+`compute` (in a thread, pure Python) or `block` (its loop, for 200 ms at a time).
 """
 
 import asyncio
@@ -64,7 +64,17 @@ class Jzrx:
         config = MediaConfig(loopback=True, preferred_codecs=(codec,), source=pcm(sound, rate))
         events: list[CallEvent] = []
         self._session = MediaEngine.shared().session("call", config, events.append, time.monotonic)
+
+    def listen(self) -> None:
+        """Consume what is heard on the application's loop."""
         self._session.incoming.subscribe(self._hear)
+
+    def sink(self) -> None:
+        """Consume it on the media thread, as a speaker does."""
+        self._session.add_sink(self._take)
+
+    def _take(self, sound: bytes, concealed: bool) -> None:
+        self.heard[0] += not concealed
 
     def watch(self) -> None:
         """Count the frames that are late."""
@@ -224,9 +234,11 @@ async def main(kind: str, codec: str, count: int, part: str, *options: str) -> N
     rate = 48000 if codec == "opus" else 8000
     sound = speech(20, rate)
     calls = [KINDS[kind](codec, sound, rate) for _ in range(count)]
-    if "watch" in options:
-        for call in calls:
-            cast("Jzrx", call).watch()
+    for call in calls:
+        if isinstance(call, Jzrx):
+            (call.sink if "sink" in options else call.listen)()
+            if "watch" in options:
+                call.watch()
     if part == "offer":
         say([await call.offer() for call in calls])
         answers = await listen()

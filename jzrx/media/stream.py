@@ -88,6 +88,9 @@ class Stream:
         if self._receives != agreement.direction.receives:
             self._receives = agreement.direction.receives
             self._playout.reset()
+            if self._relay is not None:
+                # What is on its way now goes nowhere: it must not leave a hole in the numbers there.
+                self._relay.sender.stop_relaying()
 
     def restart(self) -> None:
         """The packets come from elsewhere now: what waits is stale."""

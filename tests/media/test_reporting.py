@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from jzrx.media.negotiation import Agreement, LocalMedia, apply_answer, make_answer, make_offer
 from jzrx.media.rtcp import Goodbye, ReceiverReport, RtcpPacket, SenderReport, SourceDescription, parse_rtcp
-from jzrx.media.sdp import Fingerprint
+from jzrx.media.sdp import Direction, Fingerprint
 from jzrx.media.sources import tone
 from jzrx.media.stats import mos
 from jzrx.media.stream import Stream
@@ -64,6 +64,7 @@ class Pair:
         agreed = apply_answer(offer, answer.local)
         self.one = self._side(agreed, 1, there, lambda: self.two)
         self.two = self._side(answer, 2, back or there, lambda: self.one)
+        self.answer = answer  # what was agreed, seen from `two`
         self._tick()
 
     def _side(self, agreement: Agreement, ssrc: int, impairment: Impairment, other: Callable[[], Side]) -> Side:
@@ -104,6 +105,20 @@ def test_the_round_trip_comes_from_rtcp() -> None:
     for side in (pair.one, pair.two):
         stats = side.stream.stats(checked=0.5)
         assert stats.round_trip_time == pytest.approx(80, abs=1)
+
+
+def test_what_was_on_its_way_when_a_relay_was_held_is_no_loss_to_whom_it_was_for() -> None:
+    pair = Pair(Impairment(delay=0.03))
+    two = pair.two.stream
+    two.relay_to(two)
+    pair.run(1)
+    two.agree(evolve(pair.answer, direction=Direction.SENDONLY), silent=False)
+    pair.run(0.1)  # `one` goes on sending
+    two.agree(pair.answer, silent=False)
+    pair.run(1)
+    stats = pair.one.stream.stats(None)
+    assert stats.packets_received > 90
+    assert stats.packets_lost == 0
 
 
 def test_until_then_and_without_rtcp_it_comes_from_the_checks_of_ice() -> None:
