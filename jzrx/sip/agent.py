@@ -332,6 +332,8 @@ class Agent:
             self._layer.reply(Reply(key, 482))
         elif self._config.delegate:
             self._put(RequestReceived(key, request))
+        elif request.method == "INVITE" and self._connection.phase is ConnectionPhase.LEAVING:
+            self._layer.reply(Reply(key, 480))  # the user has gone, and every call was ended
         elif request.method == "INVITE" and "Replaces" in request.headers:
             self._calls.replace(key, request, self._ids.token())  # no further call, as the policy has it
         elif request.method == "INVITE":

@@ -15,6 +15,7 @@ class Phone {
     this.events = [];
     this.waiting = new Set();
     this.sessions = [];
+    this.refuses = false;
     this.audio = new AudioContext({ sampleRate: 48000 });
     const oscillator = new OscillatorNode(this.audio, { frequency: hz });
     const destination = new MediaStreamAudioDestinationNode(this.audio, { channelCount: 1 });
@@ -40,8 +41,12 @@ class Phone {
   follow(session) {
     this.session = session;
     this.sessions.push(session);
-    session.on("refer", ({ request, accept }) => {
+    session.on("refer", ({ request, accept, reject }) => {
       this.happened({ name: "refer", target: String(request.refer_to.uri) });
+      if (this.refuses) {
+        reject();
+        return;
+      }
       // JsSIP does not pass Referred-By on by itself, which RFC 3892 section 2.2 wants.
       const extraHeaders = [`Referred-By: ${request.getHeader("referred-by")}`];
       accept(() => {}, { ...this.options, extraHeaders });

@@ -206,6 +206,27 @@ async def test_we_refer_the_browser_to_nobody(kamailio: Kamailio, browser_phone:
         assert await page.states() == [False, True]
 
 
+async def test_the_browser_refuses(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    """JsSIP has sent its 202 by then, and says so by NOTIFY."""
+    async with ours(kamailio, "alice", ALICE_HZ) as alice:
+        page = await browser_phone(kamailio, "bob", BOB_HZ)
+        call = await called_by_us(alice, page)
+        await page.evaluate("() => { phone.refuses = true; }")
+        with pytest.raises(CallError) as failure:
+            await call.transfer("carol")
+        assert failure.value.code == 603
+        await talks_with_the_page(alice, ALICE_HZ, page)
+
+
+async def test_we_refuse_the_browser(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with phone(kamailio, "alice", audio=tone(ALICE_HZ), accept_transfers=False) as alice:
+        page = await browser_phone(kamailio, "bob", BOB_HZ)
+        await called_by_us(alice, page)
+        await page.refer(0, kamailio.uri("carol"))
+        await page.until("transfer", outcome="requestFailed")
+        await talks_with_the_page(alice, ALICE_HZ, page)
+
+
 async def test_the_browser_refers_us(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
     async with ours(kamailio, "alice", ALICE_HZ) as alice, ours(kamailio, "carol", CAROL_HZ, answers=True) as carol:
         page = await browser_phone(kamailio, "bob", BOB_HZ)

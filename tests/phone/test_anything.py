@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from jzrx import JambonzCall, JambonzError, use_call, use_calls
+from jzrx import JambonzCall, JambonzError, TransferRequest, use_call, use_calls
+from jzrx.sip.message import Request
 from jzrx.store import replay
-from jzrx.testing.peer import respond
+from jzrx.testing.peer import in_dialog, respond
 from tests.bench import SDP, Bench
 
 
@@ -63,17 +64,20 @@ class Anything:
                 lambda: call.send_dtmf("1,2"),
                 lambda: client.switch_to(call),
                 lambda: self.lines.answer(call),
+                lambda: call.transfer("dave"),
+                lambda: chance.choice(list(client.calls.values())).attended_transfer(call),
                 lambda: call.start_quality_monitoring(200),
             ]
         try:
             self.actions.append(chance.choice(ours)())
-        except JambonzError as error:
+        except (JambonzError, ValueError) as error:
             assert str(error)  # noqa: PT017
 
     def happen(self) -> None:
         """Something that the other side or the network does."""
         peer, chance = self.bench.peer, self.chance
-        match chance.randrange(6):
+        dialogs = [m for m in peer.received if m.cseq.method == "INVITE" and m.contacts]
+        match chance.randrange(8):
             case 0:
                 self.invites += 1
                 self.bench.invite(self.invites, f"Bob{self.invites}")
@@ -87,16 +91,32 @@ class Anything:
                 )
             case 4 if self.bench.sent("INVITE"):
                 peer.reply("INVITE", chance.choice([180, 200, 486]), sdp=SDP)
+            case 5 if dialogs:
+                headers = (("Refer-To", "<sip:erin@example.com>"),)
+                number = chance.randrange(2, 9)
+                peer.say(in_dialog("REFER", chance.choice(dialogs), number=number, headers=headers))
+            case 6 if dialogs:
+                self.invites += 1
+                ours = chance.choice(dialogs)
+                tag = (ours.from_ if isinstance(ours, Request) else ours.to).tag
+                replaces = f"{ours.call_id};to-tag={tag};from-tag=peer"
+                self.bench.invite(self.invites, f"Frank{self.invites}", Replaces=replaces)
             case _ if any(getattr(message, "status_code", 0) == 200 for message in peer.received):
                 self.bench.acknowledge()
             case _:
                 pass
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(20))
 async def test_the_promises_hold(seed: int) -> None:
     chance = random.Random(seed)
-    bench = Bench()
+
+    async def think(_: TransferRequest) -> bool:
+        await asyncio.sleep(0)
+        return chance.random() < 0.7
+
+    bench = Bench(accept_transfers=chance.choice([True, think]))
+    bench.peer.answers |= {"REFER": 202, "NOTIFY": 200}
     client = bench.client
     anything = Anything(bench, chance)
     for _ in range(60):

@@ -18,11 +18,13 @@ from jzrx.commands import (
     Disconnect,
     HangUp,
     Hold,
+    RefuseTransfer,
     Register,
     SendDtmfInfo,
     SendInfo,
     SendMessage,
     SendProgress,
+    Transfer,
     Unhold,
     Unregister,
 )
@@ -37,7 +39,10 @@ from tests.scenarios.calls import ANSWER, OFFER
 
 CALLS = ("1", "2")
 STATUSES = (100, 180, 183, 199, 200, 202, 302, 302, 401, 407, 408, 422, 423, 481, 486, 487, 491, 500, 503, 603)
-METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "MESSAGE", "REFER", "UPDATE", "PRACK", "NONSENSE")
+METHODS = (
+    *("INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS", "MESSAGE", "REFER", "NOTIFY", "UPDATE", "PRACK"),
+    "NONSENSE",
+)
 DIAL = partial(Dial, target="sip:bob@example.com")
 DIAL_RELIABLY = partial(DIAL, headers=(("Require", "100rel"),))
 DIALS = [DIAL, DIAL_RELIABLY]
@@ -98,6 +103,35 @@ class World:
 
     def tell(self, command: Command) -> None:
         self.phone.ask(command)
+
+    def follow(self, which: int, held: bool) -> None:
+        """The user calls whom the other side has named, or nobody has."""
+        if self.calls:
+            self.serial += 1
+            place = self.calls[which % len(self.calls)]
+            self.phone.ask(DIAL(call_id=str(self.serial), in_place_of=place, held=held))
+
+    def consult(self, which: int, other: int) -> None:
+        """An attended transfer of any call with any other."""
+        if self.calls:
+            one, two = (self.calls[index % len(self.calls)] for index in (which, other))
+            self.phone.ask(Transfer(call_id=one, consultation=two))
+
+    def replace(self, which: int, answered: bool, extra: int) -> None:
+        """An INVITE that is to replace any call, or none."""
+        known = [m for m in self.peer.received if m.cseq.method == "INVITE" and m.contacts]
+        if not known:
+            return
+        self.serial += 1
+        ours = known[-1 - which % len(known)]
+        tag = ours.from_.tag if isinstance(ours, Request) else ours.to.tag
+        asked = f"{ours.call_id};to-tag={tag};from-tag=peer" + ("", ";early-only", ";x")[extra]
+        made = request("INVITE", call_id=f"new{self.serial}", sdp=OFFER, headers=(("Replaces", asked),))
+        self.phone.wire.deliver(bytes(made))
+        if answered:
+            self.ask(Answer, -1)
+            self.wait(0.02)
+            self.ack(True)
 
     def reply(self, which: int, status: int, tag: str, sdp: bool, extra: int) -> None:
         """Any response to any request that was sent."""
@@ -196,6 +230,8 @@ COMMANDS: list[Callable[..., Command]] = [
     partial(SendDtmfInfo, tones="1,2"),
     partial(SendInfo, content_type="text/plain", body=b"x"),
     partial(SendProgress, code=183, with_media=True),
+    partial(Transfer, refer_to="<sip:carol@example.com>"),
+    RefuseTransfer,
 ]
 EVERYWHERE = [Connect(), Register(), Unregister(), SendMessage(target="sip:bob@example.com", body=b"x")]
 
@@ -205,6 +241,9 @@ EXTENSIONS: list[Headers] = [
     (("Supported", "timer"), ("Session-Expires", "120;refresher=uas")),
     (("Supported", "timer"), ("Session-Expires", "30")),
     (("Require", "100rel"), ("Supported", "timer"), ("Session-Expires", "90")),
+    (("Refer-To", "<sip:carol@example.com?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2>"),),
+    (("Refer-To", "<sip:carol@example.com>"), ("Refer-Sub", "false")),
+    (("Event", "refer;id=2"), ("Subscription-State", "terminated")),
 ]
 extensions = st.sampled_from(EXTENSIONS)
 
@@ -229,6 +268,10 @@ step = st.one_of(
         st.integers(0, 7),
     ),
     st.tuples(st.just("request"), st.sampled_from(METHODS), which, st.integers(1, 5), st.booleans(), extensions),
+    st.tuples(st.just("request"), st.just("REFER"), which, st.integers(1, 5), st.booleans(), extensions),
+    st.tuples(st.just("follow"), which, st.booleans()),
+    st.tuples(st.just("consult"), which, which),
+    st.tuples(st.just("replace"), which, st.booleans(), st.integers(0, 2)),
     st.tuples(st.just("prack"), st.integers(1, 5), st.booleans()),
     st.tuples(st.just("frame"), st.text(max_size=40) | st.binary(max_size=40)),
     st.tuples(st.just("media"), st.integers(0, 1)),
@@ -238,7 +281,9 @@ step = st.one_of(
     st.tuples(st.just("server"), st.sampled_from(["accept", "accept", "refuse", "silent"])),
     st.tuples(
         st.just("rule"),
-        st.sampled_from(["INVITE", "BYE", "REGISTER", "CANCEL", "INFO", "OPTIONS", "PRACK", "UPDATE"]),
+        st.sampled_from(
+            ["INVITE", "BYE", "REGISTER", "CANCEL", "INFO", "OPTIONS", "PRACK", "UPDATE", "REFER", "NOTIFY"]
+        ),
         st.none() | st.sampled_from([200, 302, 401, 403, 481, 491, 500]),
     ),
     st.tuples(st.just("wait"), st.sampled_from([0.005, 0.02, 0.5, 2.0, 11.0, 40.0, 60.0])),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jzrx.commands import Answer, HangUp, SendProgress
+from jzrx.commands import Answer, Connect, Disconnect, HangUp, SendProgress
 from jzrx.events import CallAnswered, CallEnded, CallReceived
 from jzrx.sip.machine import AnswerReceived, AnswerWanted, OfferWanted
 from jzrx.testing.peer import in_dialog, request
@@ -346,3 +346,14 @@ def test_the_cause_in_a_cancel(headers: Any, cause: tuple[int, str, int | None])
     phone, _ = ringing()
     play(phone, {2: request("CANCEL", headers=headers)}, until=3)
     assert causes(phone) == [cause]
+
+
+def test_a_call_that_arrives_while_we_leave() -> None:
+    """Every call was ended, and nobody would end this one: the binding is still there until the un-REGISTER arrives."""
+    phone, peer = Phone.with_peer()
+    play(phone, {0: Connect()}, until=1)
+    peer.answers["REGISTER"] = ()
+    play(phone, {1: Disconnect(), 1.1: request("INVITE", sdp=OFFER)}, until=60)
+    assert [reply.cseq.method for reply in phone.sent(480)] == ["INVITE"]
+    assert not phone.events(CallReceived)
+    assert phone.engine.is_idle

@@ -23,6 +23,7 @@ TRANSPORT = "sip/test_transport.py"
 REGISTRATION = "scenarios/test_registration.py"
 FLOW = "scenarios/test_flow.py"
 TRANSFER = "scenarios/test_transfer.py"
+REFERRED = "scenarios/test_referred.py"
 IN_DIALOG = "scenarios/test_in_dialog.py"
 DIGEST = "scenarios/test_digest.py"
 OUTBOUND = "scenarios/test_outbound.py"
@@ -238,6 +239,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{TRANSFER}::test_silence_after_the_2xx_is_an_unconfirmed_success",
     ),
     "REFER may stay unanswered": (f"{TRANSFER}::test_no_answer_to_the_refer_in_32_s",),
+    "REFER comes from the server (sip:refer), which waits for NOTIFYs": (
+        f"{REFERRED}::test_a_transfer_that_succeeds",
+        f"{REFERRED}::test_a_refusal",
+    ),
     "Any other INFO is answered as the other side answers it": (
         f"{CALLS}::test_any_other_info_is_answered_as_the_other_side_answers",
     ),
