@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from jzrx import commands, errors
 from jzrx.action import Action, Deferred
 from jzrx.errors import CallError, JambonzError
@@ -91,9 +93,16 @@ class Switchboard:
     def left_for(self, call_id: str) -> CallSnapshot | None:
         """The call that is left for the call `call_id`: of the others that had their turn, the one that was current
         last."""
-        now = self._phone.snapshot
-        others = (other for other in reversed(now.recent_call_ids) if other != call_id and other not in self._waiting)
+        now = self._so_far
+        others = (other for other in reversed(now.recent_call_ids) if other != call_id)
         return next((now.calls[other] for other in others), None)
+
+    @property
+    def _so_far(self) -> ClientSnapshot:
+        """The client without the calls that wait for their turn, as if they were not made yet."""
+        now = self._phone.snapshot
+        recent = tuple(call_id for call_id in now.recent_call_ids if call_id not in self._waiting)
+        return evolve(now, recent_call_ids=recent, current_call_id=recent[-1] if recent else None)
 
     def switch(self, name: str, find: Find) -> Action[None]:
         """Hold the call that is talked in, and unhold the one that `find` names, now and again when its turn comes."""
@@ -108,7 +117,7 @@ class Switchboard:
                 done()
 
             try:
-                wanted = _found(self._phone.snapshot, find).id
+                wanted = _found(self._so_far, find).id
             except CallError as error:
                 finish(error)
                 return

@@ -281,6 +281,18 @@ async def test_a_call_made_while_calls_are_swapped_comes_after_that(bench: Bench
     )
 
 
+async def test_a_call_made_while_calls_are_swapped_twice_comes_after_both(bench: Bench) -> None:
+    await two(bench)
+    swaps = bench.client.swap(), bench.client.swap()
+    third = await bench.finish(bench.client.make_call("dave"))
+    for swap in swaps:
+        await bench.finish(swap)
+    assert (talks(bench), bench.client.current_call) == (
+        {"bob": "held", "carol": "held", "dave": "connected"},
+        third,
+    )
+
+
 async def test_a_call_made_while_calls_are_swapped_gives_its_place_back(bench: Bench) -> None:
     first, _ = await two(bench)
     swapping = bench.client.swap()
