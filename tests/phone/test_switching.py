@@ -281,12 +281,14 @@ async def test_a_call_made_while_calls_are_swapped_comes_after_that(bench: Bench
     )
 
 
-async def test_a_call_made_while_calls_are_swapped_twice_comes_after_both(bench: Bench) -> None:
+async def test_a_swap_that_waits_does_not_see_the_call_that_was_made_after_it(bench: Bench) -> None:
     await two(bench)
-    swaps = bench.client.swap(), bench.client.swap()
-    third = await bench.finish(bench.client.make_call("dave"))
-    for swap in swaps:
-        await bench.finish(swap)
+    statuses = iter([488])
+    bench.peer.answers["INVITE"] = lambda invite: [respond(invite, next(statuses, 200), sdp=SDP)]
+    refused, swapped, making = bench.client.swap(), bench.client.swap(), bench.client.make_call("dave")
+    third = await bench.finish(making)
+    assert (await failure(bench, refused)).code == 488
+    await bench.finish(swapped)
     assert (talks(bench), bench.client.current_call) == (
         {"bob": "held", "carol": "held", "dave": "connected"},
         third,
