@@ -36,8 +36,8 @@ from jzrx.media.engine import MediaEngine
 from jzrx.ports import MediaConfig
 from tests.media.speech import speech
 
-SETTLE = 2.0  # s
-MEASURE = 5.0  # s
+SETTLE = 1.5  # s
+MEASURE = 3.0  # s
 LATE = 0.04  # s, since the frame before
 
 
