@@ -120,8 +120,8 @@ class JambonzClient:
 
         RegistrationError (with `code`) or ConnectionError if not, within `connect_timeout` at the latest; then nothing
         runs on, and `connect()` may be called again. Cancelling its await closes the attempt. Raises at once
-        ConnectionError when connected already, and RuntimeError without a running event loop, unless `background`: a
-        daemon thread with a loop of its own, until `disconnect()`.
+        ConnectionError when connected already, and RuntimeError without a running event loop, unless `background`: on a
+        daemon thread with a loop of its own, until `disconnect()`; also where a loop runs, as in a notebook.
         """
         return self._phone.connect(background=background or self._options.background, after=None)
 

@@ -188,8 +188,8 @@ class JambonzClientOptions:
     or beeps while there is another one.
     `follow_redirects`: a call that a server answers with 3xx goes where that points; else it fails with that code.
     `incoming` is what becomes of calls that come in, where nobody is asked (`IncomingPolicy`, or a mapping).
-    `media` replaces the media engine, as with `jzrx.testing.FakeMedia`. `background`: `connect()` may be called without
-    a running event loop and then uses a daemon thread with a loop of its own.
+    `media` replaces the media engine, as with `jzrx.testing.FakeMedia`. `background`: `connect()` uses a daemon
+    thread with a loop of its own, and needs no running event loop.
 
     `accept_transfers`: whether the other side of a call may have it go on with somebody else (REFER in the call, or an
     INVITE that replaces it): True, False (603), or a function, also `async`, that decides on a `TransferRequest`. What

@@ -51,6 +51,11 @@ class UseJambonzClient(Hook[UseJambonzClientSnapshot]):
         self.is_connecting: StateObservable[bool] = self._view.select(lambda now: now.is_connecting)
         self.error: StateObservable[str | None] = self._view.select(lambda now: now.error)
 
+    @property
+    def options(self) -> JambonzClientOptions:
+        """What each of its clients is made with."""
+        return self._options
+
     def connect(self, *, background: bool = False) -> Action[None]:
         """Make a client and connect it; see `JambonzClient.connect` for what it raises."""
         self._refuse_disposed()

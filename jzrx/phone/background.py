@@ -108,15 +108,16 @@ def is_any_running_here() -> bool:
 def loop_for_client(*, in_background: bool) -> tuple[asyncio.AbstractEventLoop, Callable[[], None]]:
     """The loop that a client is to run on, and what to call when it no longer does.
 
-    Raises RuntimeError where there is none, and names the two ways out.
+    `in_background`: one of its own also where one runs here, as in a notebook, whose cells may block it. Raises
+    RuntimeError where there is none, and names the two ways out.
     """
+    if in_background and _entered.get() is None:
+        return _shared.acquire(), _shared.release
     try:
         return asyncio.get_running_loop(), lambda: None
     except RuntimeError:
         if (own := _entered.get()) is not None:
             return own.loop, lambda: None
-        if in_background:
-            return _shared.acquire(), _shared.release
     raise RuntimeError(
         "connect() needs a running event loop: call it in a coroutine (asyncio.run(main())), or give it "
         "background=True (or connect inside `with jzrx.background():`) for a thread with a loop of its own"

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 # http://127.0.0.1 is a secure context, which the microphone needs. Nothing listens there: Playwright gives the page.
 _ADDRESS: Final = "http://127.0.0.1/phone"
-_SWITCHES: Final = (
+SWITCHES: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--use-fake-ui-for-media-stream",
@@ -64,7 +64,7 @@ class Browser:
         try:
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(
-                    executable_path=executable("chromium"), args=list(_SWITCHES), timeout=60_000
+                    executable_path=executable("chromium"), args=list(SWITCHES), timeout=60_000
                 )
                 self._started.set_result((asyncio.get_running_loop(), browser))
                 await self._end.wait()

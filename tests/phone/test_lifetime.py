@@ -284,6 +284,21 @@ def test_background_for_one_connect() -> None:
         client.disconnect().result(5)
 
 
+async def test_the_background_is_a_thread_of_its_own_also_where_a_loop_runs() -> None:
+    """As in a notebook, whose cells may block the loop that runs there."""
+    with registrar_in_threads() as (url, expiries):
+        client = create_jambonz_client(LOGIN, server=url)
+        threads: set[str] = set()
+        await client.connect(background=True)
+        client.events.subscribe(lambda _: threads.add(threading.current_thread().name))
+        await client.unregister()
+        await client.disconnect()
+        assert threads == {"jzrx-loop"}
+        for thread in loop_threads():
+            await asyncio.to_thread(thread.join, 5)
+    assert expiries[0] == 300
+
+
 def test_a_background_failure_ends_the_thread() -> None:
     client = create_jambonz_client(LOGIN, server="ws://localhost:9", background=True)
     with pytest.raises(jzrx.ConnectionError):

@@ -116,8 +116,8 @@ class EmbeddedSbc:
 
     # --- its life ----------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Listen. Raises OSError if the port is taken; RuntimeError if it listens already."""
+    async def start(self) -> Self:
+        """Listen; returns itself. Raises OSError if the port is taken; RuntimeError if it listens already."""
         if self._servers:
             raise RuntimeError("the SBC is running already; call stop() first")
         self._loop = asyncio.get_running_loop()
@@ -135,6 +135,7 @@ class EmbeddedSbc:
                 close_timeout=1.0,
             )
             self._servers.append(server)
+        return self
 
     async def stop(self) -> None:
         """Drop everybody and be gone; a second call does nothing. The port stays ours for another `start()`."""
@@ -158,8 +159,7 @@ class EmbeddedSbc:
         await self.start()
 
     async def __aenter__(self) -> Self:
-        await self.start()
-        return self
+        return await self.start()
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
