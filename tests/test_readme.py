@@ -12,7 +12,7 @@ import jzrx
 from tests.programs import run, run_towards_the_sbc
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-FIRST, REAL_SERVER, NO_LOOP, TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FIRST, NOTEBOOK, REAL_SERVER, NO_LOOP, TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_example_has_at_most_15_lines() -> None:
@@ -22,6 +22,12 @@ def test_example_has_at_most_15_lines() -> None:
 def test_example_runs_as_pasted(tmp_path: Path) -> None:
     states = [line.removeprefix("alice: ") for line in run(FIRST, tmp_path)]
     assert [state for state in states if state != "None"] == ["idle", "connecting", "ringing", "connected", "ended"]
+
+
+async def test_the_phone_of_a_notebook_connects(tmp_path: Path) -> None:
+    connected = f"{NOTEBOOK}\nphone.phone.state.subscribe(lambda state: state == 'registered' and print(state))\n"
+    waits = "import time\nwhile not phone.phone.is_registered.value: time.sleep(0.05)\nphone.close()\n"
+    assert await run_towards_the_sbc(connected + waits, tmp_path) == ["registered"]
 
 
 async def test_the_call_of_a_real_server(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ class Softphone:
         """Hang up, unregister, and take it off the page. A second time nothing happens."""
         if _living.get(self._key) is self:
             del _living[self._key]
+        atexit.unregister(self._leave)
         self._sound.stop()
         self._subscriptions.dispose()
         self._model.dispose()

@@ -47,8 +47,8 @@ async def test_a_second_phone_of_an_account_takes_the_place_of_the_first(sbc: Em
     await left.snapshot.wait(lambda now: now.state == "disconnected", timeout=5)
 
 
-def test_what_is_pressed_is_done(sbc_url: str = "ws://localhost:1") -> None:
-    with Softphone(server=sbc_url, username="alice", password="x", connect=False) as phone:
+def test_what_is_pressed_is_done() -> None:
+    with Softphone(server="ws://localhost:1", username="alice", password="x", connect=False) as phone:
         phone._press({"do": "call", "with": {"target": "bob"}})
         assert "Not connected" in phone.widget.view["notice"]
         phone._press({"do": "sound", "with": {"on": True}})
