@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from reactivex import operators
-from reactivex.disposable import CompositeDisposable, SerialDisposable
+from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
-from jzrx import JambonzCall, JambonzClient, JambonzClientOptions, UseCalls, UseJambonzClient, use_jambonz_client
+from jzrx import (
+    AudioFrame,
+    JambonzCall,
+    JambonzClient,
+    JambonzClientOptions,
+    UseCalls,
+    UseJambonzClient,
+    use_jambonz_client,
+)
 from jzrx.media.measure import level
 from jzrx.notebook.sound import BrowserSound
 from jzrx.notebook.widget import PhoneWidget
@@ -112,20 +119,18 @@ class Softphone:
     def _measure(self, call: JambonzCall | None) -> None:
         """Show the level of the other side of the current call."""
         self._widget.meter(0.0)
-        self._meter.disposable = (
-            CompositeDisposable()
-            if call is None
-            else call.audio.incoming.pipe(
-                operators.filter(lambda frame: round(frame.timestamp * 50) % METER == 0)
-            ).subscribe(lambda frame: self._widget.meter(level(frame.data)))
-        )
+        self._meter.disposable = Disposable() if call is None else call.audio.incoming.subscribe(self._meter_frame)
+
+    def _meter_frame(self, frame: AudioFrame) -> None:
+        if round(frame.timestamp * 50) % METER == 0:
+            self._widget.meter(level(frame.data))
 
     # --- what Jupyter asks for ----------------------------------------------------------------------------------------
 
     def _ipython_display_(self) -> None:
         from IPython.display import display  # pyright: ignore[reportUnknownVariableType]
 
-        display(self._widget)
+        display(self._widget)  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         now = self._model.now
