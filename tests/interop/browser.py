@@ -155,6 +155,11 @@ class BrowserPhone:
         """End the call: 486, CANCEL or BYE."""
         await self.evaluate("() => phone.hangup()")
 
+    async def message(self, target: str, body: str, content_type: str) -> int:
+        """Send a message; the status that it is answered with."""
+        script = "([target, body, contentType]) => phone.message(target, body, contentType)"
+        return await self.evaluate(script, [target, body, content_type])
+
     async def states(self) -> list[bool]:
         """Of each call so far, in order, whether it is over."""
         return await self.evaluate("() => phone.sessions.map((session) => session.isEnded())")

@@ -35,6 +35,9 @@ class Phone {
       this.ua.on(name, () => this.happened({ name }));
     }
     this.ua.on("newRTCSession", ({ session }) => this.follow(session));
+    // JsSIP answers a message with 200 by itself.
+    this.ua.on("newMessage", ({ originator, request }) =>
+      this.happened({ name: "message", originator, body: request.body, type: request.getHeader("content-type") }));
     this.ua.start();
   }
 
@@ -120,6 +123,14 @@ class Phone {
   // 486, and CANCEL or BYE.
   hangup() {
     this.session.terminate();
+  }
+
+  // Sends a message; resolves to the status that it is answered with.
+  message(target, body, contentType) {
+    return new Promise((resolve) => {
+      const answered = ({ response }) => resolve(response?.status_code);
+      this.ua.sendMessage(target, body, { contentType, eventHandlers: { succeeded: answered, failed: answered } });
+    });
   }
 
   // Transfers the call `which` (0 the first) to `target`; attended if `consultation` is the number of another call.

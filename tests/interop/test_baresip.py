@@ -1,5 +1,7 @@
 """baresip, a native phone: DTLS-SRTP with an RSA certificate and ICE, straight to us; the SIP goes through Kamailio."""
 
+import asyncio
+
 import pytest
 
 from jzrx import JambonzCall
@@ -101,4 +103,30 @@ async def test_it_holds_through_rtpengine(relaying_kamailio: Kamailio, program_f
         await hears_silence(alice.call)
         await alice.line.toggle_hold()
         await hears_tone(alice.call, ITS_HZ)
+        await hang_up(alice, bob)
+
+
+@pytest.mark.parametrize("mode", ["rtpevent", "info"])
+async def test_dtmf_both_ways_through_rtpengine(
+    relaying_kamailio: Kamailio, program_for: ProgramFor, mode: str
+) -> None:
+    """Each side hears each tone once, and goes on talking."""
+    kamailio = relaying_kamailio
+    async with (
+        phone(kamailio, "alice", audio=tone(OUR_HZ)) as alice,
+        baresip(program_for("baresip"), kamailio, "bob", ITS_HZ, "PCMU", answermode="auto", dtmfmode=mode) as bob,
+    ):
+        await alice.line.make_call("bob")
+        got: asyncio.Queue[str] = asyncio.Queue()
+        alice.call.on("dtmf", got.put_nowait)
+        await talk(alice.call, "PCMU")
+        for digit in "5#":
+            await bob.command("sndcode", digit)
+            async with asyncio.timeout(10):
+                assert await got.get() == digit
+        await alice.call.send_dtmf("9*", method="rtp" if mode == "rtpevent" else "info")
+        for digit in "9*":
+            assert (await bob.until("CALL_DTMF_START"))["param"] == digit
+        await hears_tone(alice.call, ITS_HZ)
+        assert got.empty()
         await hang_up(alice, bob)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from jzrx import CallError, CallState
+from jzrx import CallError, CallState, SipMessage
 from jzrx.media import tone
 from jzrx.media.session import MediaSession
 from tests.media.parties import sever_session
@@ -238,6 +238,40 @@ async def test_the_browser_cancels(kamailio: Kamailio, browser_phone: BrowserPho
         await page.hangup()
         await ours.line.incoming_caller.wait(None, timeout=10)
         assert ours.line.call.value is None
+
+
+async def test_messages_both_ways(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    async with both(kamailio, browser_phone) as (ours, page):
+        client = ours.client.client.value
+        assert client is not None
+        received: asyncio.Queue[SipMessage] = asyncio.Queue()
+        client.on("message", received.put_nowait)
+        text = "Grüße, κόσμε 👋\r\n\r\nzweite Zeile"
+        assert await client.send_message("bob", text) == 200
+        heard = await page.until("message", originator="remote")
+        assert (heard["body"], heard["type"]) == (text, "text/plain")
+        assert await page.message(kamailio.uri("alice"), text, "text/plain") == 200
+        async with asyncio.timeout(10):
+            assert await received.get() == SipMessage("sip:bob@localhost", text, "text/plain")
+        assert await page.message(kamailio.uri("nobody"), text, "text/plain") == 404
+
+
+async def test_twenty_calls_in_a_row(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
+    """Each side calls, and each hangs up; nothing of a call is left when the next begins."""
+    async with both(kamailio, browser_phone) as (ours, page):
+        for number in range(20):
+            await (we_call(ours, page) if number % 2 else page_calls(ours, page, kamailio))
+            call = ours.call
+            await call.media_ready()
+            if number % 3:
+                await page.hangup()
+            else:
+                await ours.line.hangup()
+            await ours.line.call.wait(None, timeout=10)
+            ended = await page.until("ended")
+            assert ended["originator"] == ("local" if number % 3 else "remote")
+            assert (await call.finished()).code == 200
+        assert await page.states() == [True] * 20
 
 
 @pytest.mark.slow
