@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jzrx import AudioDevice, JambonzAudioManager, JambonzCall, JambonzClient, create_jambonz_client
+from jzrx import AudioDevice, JambonzAudioManager, JambonzClient, create_jambonz_client
 from jzrx.media import microphone, silence, tone
 from jzrx.media.devices.ring import RATE
 from jzrx.media.measure import tone_level
-from jzrx.testing import EmbeddedSbc
+from jzrx.testing import EmbeddedSbc, hears
 from tests.pulseaudio import PulseAudio, at, eventually, plays
 
 devices = pytest.mark.devices
@@ -29,20 +29,6 @@ async def sbc(pulseaudio: PulseAudio) -> AsyncIterator[EmbeddedSbc]:
 
 def client(sbc: EmbeddedSbc, name: str, **options: object) -> JambonzClient:
     return create_jambonz_client(server=sbc.url, username=name, password="secret", **options)
-
-
-async def hears(call: JambonzCall, hz: float) -> None:
-    """Return when what the call hears is a tone of `hz`."""
-    found = asyncio.Event()
-    heard = bytearray()
-
-    def listen(frame: object) -> None:
-        heard.extend(frame.data)  # type: ignore[attr-defined]
-        if tone_level(bytes(heard[-9600:]), RATE, hz) > 0.1:
-            found.set()
-
-    with call.audio.incoming.subscribe(listen):
-        await asyncio.wait_for(found.wait(), 10)
 
 
 @devices
@@ -191,7 +177,7 @@ WITHOUT_THE_EXTRA = """
 import asyncio, sys
 sys.modules.update(dict.fromkeys(["sounddevice", "numpy", "pulsectl"]))
 import jzrx, jzrx.media
-from jzrx.testing import EmbeddedSbc
+from jzrx.testing import EmbeddedSbc, hears
 
 async def main():
     async with EmbeddedSbc({"alice": "secret"}) as sbc:

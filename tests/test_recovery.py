@@ -7,10 +7,9 @@ import pytest
 
 from jzrx import JambonzCall, JambonzClient, create_jambonz_client
 from jzrx.media import tone, ways
-from jzrx.media.measure import tone_level
 from jzrx.media.session import MediaSession
 from jzrx.options import Reconnect
-from jzrx.testing import EmbeddedSbc
+from jzrx.testing import EmbeddedSbc, hears
 from jzrx.types import MediaState
 from tests.media.parties import sever_session
 
@@ -28,15 +27,6 @@ def phone(sbc: EmbeddedSbc, name: str, hz: float) -> JambonzClient:
     return create_jambonz_client(
         server=sbc.url, username=name, password="x", audio=tone(hz), speaker=False, reconnect=SOON
     )
-
-
-async def hears(call: JambonzCall, hz: float) -> None:
-    """Wait until a fifth of a second is that tone."""
-    frames: asyncio.Queue[bytes] = asyncio.Queue()
-    with call.audio.incoming.subscribe(lambda frame: frames.put_nowait(frame.data)):
-        async with asyncio.timeout(10):
-            while tone_level(b"".join([await frames.get() for _ in range(10)]), 48000, hz) < 0.15:
-                pass
 
 
 def ufrag(call: JambonzCall) -> str:

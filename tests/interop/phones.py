@@ -1,21 +1,20 @@
 """A phone made with the hooks, as a user makes it, on a server of the tests; and ears."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from attrs import frozen
 
-from jzrx import AudioFrame, JambonzCall, UseCall, UseJambonzClient, use_call, use_jambonz_client
-from jzrx.media import measure
+from jzrx import JambonzCall, UseCall, UseJambonzClient, use_call, use_jambonz_client
+from jzrx.testing import hears
 
 from .kamailio import Kamailio
 
 Scheme = Literal["ws", "wss"]
 
-LEVEL = -12.0
-"""The peak of a tone of `jzrx.media.tone` in dBFS: 0.25 of full scale."""
+PEAK = 0.25
+"""Of a tone of `jzrx.media.tone`."""
 
 
 @frozen
@@ -50,37 +49,6 @@ async def phone(kamailio: Kamailio, name: str, scheme: Scheme = "ws", **options:
             await client.disconnect()
 
 
-async def heard(call: JambonzCall, seconds: float) -> bytes:
-    """The next `seconds` of what the call hears: s16le mono at 48 kHz, playout's concealment included."""
-    frames: list[AudioFrame] = []
-    enough = asyncio.get_running_loop().create_future()
-
-    def listen(frame: AudioFrame) -> None:
-        frames.append(frame)
-        if len(frames) >= round(seconds * 50) and not enough.done():
-            enough.set_result(None)
-
-    with call.audio.incoming.subscribe(listen):
-        await asyncio.wait_for(enough, seconds + 10)
-    return b"".join(frame.data for frame in frames)
-
-
 async def hears_tone(call: JambonzCall, hz: float, within: float = 5.0) -> None:
-    """Return once the call hears a clear tone of `hz`; fails if it does not `within` seconds."""
-    pcm = b""
-    for _ in range(round(within / 0.2)):
-        pcm = await heard(call, 0.2)
-        found, peak = measure.dominant_tone(pcm, 48000)
-        if abs(found - hz) <= 10 and abs(measure.dbfs(peak) - LEVEL) < 3:
-            return
-    raise AssertionError(f"no tone of {hz} Hz at {LEVEL} dBFS: {measure.dominant_tone(pcm, 48000)}")
-
-
-async def hears_silence(call: JambonzCall, within: float = 5.0) -> None:
-    """Return once the call hears silence; fails if it does not `within` seconds."""
-    pcm = b""
-    for _ in range(round(within / 0.2)):
-        pcm = await heard(call, 0.2)
-        if measure.dbfs(measure.level(pcm)) < -70:
-            return
-    raise AssertionError(f"no silence: {measure.dbfs(measure.level(pcm))} dBFS")
+    """Return once the call hears a clear tone of `hz`, as loud as it was sent; fail if it does not."""
+    await hears(call, hz, peak=PEAK, within=within)

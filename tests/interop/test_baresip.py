@@ -6,11 +6,12 @@ import pytest
 
 from jzrx import JambonzCall
 from jzrx.media import tone
+from jzrx.testing import heard, hears_silence
 
 from .baresip import Baresip, baresip
 from .conftest import ProgramFor
 from .kamailio import Kamailio
-from .phones import Phone, heard, hears_silence, hears_tone, phone
+from .phones import Phone, hears_tone, phone
 
 OUR_HZ, ITS_HZ = 440, 1000
 WEBRTC = {"mediaenc": "dtls_srtp", "medianat": "ice"}

@@ -9,12 +9,13 @@ import pytest
 from jzrx import CallError, CallState, SipMessage
 from jzrx.media import tone
 from jzrx.media.session import MediaSession
+from jzrx.testing import hears_silence
 from tests.media.parties import sever_session
 
 from .browser import BrowserPhone
 from .conftest import BrowserPhoneFor
 from .kamailio import Kamailio
-from .phones import Phone, hears_silence, hears_tone, phone
+from .phones import Phone, hears_tone, phone
 
 OUR_HZ, PAGE_HZ = 440, 1000
 

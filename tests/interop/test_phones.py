@@ -9,9 +9,10 @@ import pytest
 
 from jzrx import CallError, CallState, ClientState, RegistrationError, SipMessage, use_jambonz_client
 from jzrx.media import tone
+from jzrx.testing import hears_silence
 
 from .kamailio import Kamailio
-from .phones import Phone, Scheme, hears_silence, hears_tone, phone
+from .phones import Phone, Scheme, hears_tone, phone
 
 ALICE_HZ, BOB_HZ = 440, 1000
 

@@ -6,10 +6,11 @@ import pytest
 
 from jzrx import CallState
 from jzrx.media import tone
+from jzrx.testing import hears_silence
 
 from .conftest import ProgramFor
 from .kamailio import Kamailio
-from .phones import hears_silence, hears_tone, phone
+from .phones import hears_tone, phone
 from .sipp import sipp, sipp_calls
 
 OUR_HZ, ITS_HZ = 440, 1000

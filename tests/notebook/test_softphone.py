@@ -7,15 +7,13 @@ from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from reactivex import Observable, operators
+from reactivex import operators
 
 from jzrx import JambonzCall, JambonzClient, create_jambonz_client
 from jzrx.media import tone
-from jzrx.media.measure import dominant_tone
-from jzrx.testing import EmbeddedSbc
+from jzrx.testing import EmbeddedSbc, hears
 from tests.interop.program import executable
 from tests.notebook.lab import SOUND, Lab, Reader, reader
 
@@ -253,20 +251,6 @@ def microphone(path: Path, hz: float) -> str:
     return SOUND.format(path)
 
 
-async def hears(call: JambonzCall, hz: float) -> None:
-    """Return when the call hears a tone of `hz`."""
-    spoken = call.audio.incoming.pipe(
-        operators.map(lambda frame: frame.data),
-        operators.buffer_with_count(10),
-        operators.first(lambda frames: abs(dominant_tone(b"".join(frames), 48000)[0] - hz) < 5),
-    )
-    await asyncio.wait_for(asyncio.ensure_future(_value(spoken)), 20)
-
-
-async def _value(observable: Observable[Any]) -> None:
-    await observable
-
-
 async def test_the_browsers_microphone_and_speaker_are_in_the_call(
     lab: Lab, sbc: EmbeddedSbc, bob: JambonzClient, tmp_path: Path
 ) -> None:
@@ -277,7 +261,7 @@ async def test_the_browsers_microphone_and_speaker_are_in_the_call(
         await notebook.phone.get_by_label("Whom to call").fill("bob")
         await notebook.button("Call").click()
         await notebook.shows("opus, MOS")
-        await hears(calls[0], 700)
+        await hears(calls[0], 700, within=20)
         async with asyncio.timeout(20):
             while True:
                 hz, db = await notebook.page.evaluate("window.loudest()")

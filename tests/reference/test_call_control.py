@@ -3,8 +3,9 @@
 import pytest
 
 from jzrx.sip.message import Request
+from jzrx.testing import hears_silence
 from tests.bench import Bench, outbound, told
-from tests.interop.phones import hears_silence, hears_tone
+from tests.interop.phones import hears_tone
 from tests.reference.conftest import Phone, answering
 
 

@@ -7,9 +7,10 @@ import pytest
 
 import jzrx
 from jzrx import CallEndCause, CallError, JambonzCall, JambonzError
+from jzrx.testing import hears_silence
 from jzrx.testing.peer import in_dialog, request, respond
 from tests.bench import SDP, Bench, answered, inbound, outbound, told
-from tests.interop.phones import hears_silence, hears_tone
+from tests.interop.phones import hears_tone
 from tests.reference.conftest import Phone, answering, silent_stun
 
 REMOTE_HOLD = SDP.replace("sendrecv", "sendonly")

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from jzrx import CallEndCause, RegistrationError
+from jzrx.testing import hears_silence
 from jzrx.testing.peer import respond
 from tests.bench import Bench, outbound, told
-from tests.interop.phones import hears_silence, hears_tone
+from tests.interop.phones import hears_tone
 from tests.reference.conftest import Phone, answering
 
 

@@ -4,8 +4,8 @@ import inspect
 import time
 
 from jzrx import CallQualityStats, JambonzCall
+from jzrx.testing import heard
 from tests.bench import Bench
-from tests.interop.phones import heard
 from tests.reference.conftest import Phone
 
 

@@ -277,7 +277,9 @@ class Flow:
         if isinstance(event, DtmfReceived):
             # An application of jambonz reads A to D, which are events 12 to 15, as "1".
             misread = leg.other is None and event.tone in "ABCD"
-            self._desk.note(SbcEvent("dtmf", leg.user, "1" if misread else event.tone))
+            key = "1" if misread else event.tone
+            leg.pressed(key)
+            self._desk.note(SbcEvent("dtmf", leg.user, key))
         if isinstance(event, CallReleased):
             del self.legs[leg.id]
             self._end_when_empty()

@@ -79,6 +79,7 @@ class InCall:
                 leg.flow.reply(request, 500)
             return
         leg.flow.reply(request, 200)
+        leg.pressed(found[1])
         self._note(SbcEvent("dtmf", leg.user, found[1]))
         if leg.other is not None:
             lasts = _DURATION.search(body)

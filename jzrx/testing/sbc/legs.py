@@ -50,6 +50,7 @@ class Leg:
         self.other: Leg | None = None
         self.robot: Robot | None = None
         self.on_event: Callable[[CallEvent], None] = _nobody
+        self._digits = asyncio.Queue[str]()
         self._answered = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -73,6 +74,14 @@ class Leg:
     async def over(self) -> None:
         """Return when the call has ended."""
         await self._ended.wait()
+
+    async def digit(self, timeout: float | None = None) -> str:
+        """The next key that the client has pressed, by RTP or INFO; those pressed before it was asked for wait.
+
+        `timeout` (s): TimeoutError after that long.
+        """
+        async with asyncio.timeout(timeout):
+            return await self._digits.get()
 
     # --- what the server does ----------------------------------------------------------------------------------------
 
@@ -111,6 +120,10 @@ class Leg:
         if self._answer_after is not None:
             headers, self._answer_after = self._answer_after, None
             self.answer(headers)
+
+    def pressed(self, key: str) -> None:
+        """The client has pressed a key."""
+        self._digits.put_nowait(key)
 
     def happened(self, event: CallEvent) -> None:
         """Something happened to this call."""

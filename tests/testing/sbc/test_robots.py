@@ -9,7 +9,8 @@ from reactivex import operators as ops
 
 from jzrx import AudioFrame, CallError, JambonzCall, JambonzClient, create_jambonz_client
 from jzrx.media import tone
-from jzrx.media.measure import dominant_tone, tone_level
+from jzrx.media.measure import tone_level
+from jzrx.testing import hears
 from jzrx.testing.sbc.journal import SbcEvent
 from jzrx.testing.sbc.legs import Leg
 from jzrx.testing.sbc.robots import ROBOTS
@@ -17,7 +18,6 @@ from jzrx.testing.sbc.server import EmbeddedSbc
 
 PEAK = 0.25
 NAMES = ("alice", "bob", "carol")
-PATIENCE = 5.0
 
 Connect = Callable[..., Awaitable[JambonzClient]]
 
@@ -46,19 +46,6 @@ async def connect(sbc: EmbeddedSbc) -> AsyncIterator[Connect]:
             return await stack.enter_async_context(made)
 
         yield client
-
-
-async def hears(call: JambonzCall, *tones: float) -> None:
-    """Wait until all of these tones are heard at half their level at least; fail with what is heard instead."""
-    frames: asyncio.Queue[AudioFrame] = asyncio.Queue()
-    sound = b""
-    with call.audio.incoming.subscribe(frames.put_nowait):
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not (sound and all(tone_level(sound, 48000, hz) > PEAK / 2 for hz in tones)):
-                    sound = b"".join([(await frames.get()).data for _ in range(15)])
-        except TimeoutError:
-            pytest.fail(f"{tones} Hz are not heard, but {dominant_tone(sound, 48000) if sound else 'nothing'}")
 
 
 async def made(client: JambonzClient, target: str) -> JambonzCall:
@@ -204,3 +191,23 @@ async def test_an_application_reads_a_to_d_as_1(sbc: EmbeddedSbc, connect: Conne
     sbc.events.pipe(ops.filter(lambda event: event.what == "dtmf")).subscribe(noted.put_nowait)
     await call.send_dtmf("5D", method="rtp")
     assert [(await noted.get()).detail, (await noted.get()).detail] == ["5", "1"]
+
+
+@pytest.mark.parametrize("method", ["rtp", "info"])
+async def test_an_application_gets_the_keys_that_were_pressed_one_by_one(connect: Connect, method: str) -> None:
+    keys: list[str] = []
+
+    async def menu(leg: Leg) -> None:
+        leg.answer()
+        keys.append(await leg.digit())
+        await asyncio.sleep(0.5)  # what is pressed meanwhile waits
+        keys.extend([await leg.digit(5), await leg.digit(5)])
+        with pytest.raises(TimeoutError):
+            await leg.digit(0.1)
+
+    async with EmbeddedSbc({"alice": "x"}, apps={"menu": menu}) as server:
+        call = await made(await connect("alice", server=server), "app-menu")
+        await call.media_ready()
+        await call.send_dtmf("1#2", method=method, duration_ms=40, gap_ms=40)
+        assert (await call.finished()).code == 200
+    assert keys == ["1", "#", "2"]

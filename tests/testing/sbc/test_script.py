@@ -10,10 +10,10 @@ from reactivex import operators as ops
 from jzrx import CallError, ClientState, JambonzCall, JambonzClient, Reconnect, create_jambonz_client
 from jzrx.media import tone
 from jzrx.sip import Request, parse_message
+from jzrx.testing import hears
 from jzrx.testing.sbc.journal import SbcEvent
 from jzrx.testing.sbc.script import Delay, Drop, Ignore, Reply, Script
 from jzrx.testing.sbc.server import EmbeddedSbc
-from tests.testing.sbc.test_robots import hears
 
 SOON = Reconnect(initial=0.05, maximum=0.2)
 
