@@ -55,14 +55,21 @@ class Refuse:
 Decision = Ring | Answer | Refuse
 
 
-def decide(policy: IncomingPolicy, snapshot: ClientSnapshot, call: IncomingCall) -> Decision:
-    """What the policy says about a call that comes in while the client is as in `snapshot`. Pure, if the policy is."""
-    live = sum(other.state is not CallState.ENDED for other in snapshot.calls.values())
+def refuse(policy: IncomingPolicy, snapshot: ClientSnapshot) -> Refuse | None:
+    """Whether the policy refuses a call that comes in while the client is as in `snapshot`, whoever calls. Pure."""
     if policy.do_not_disturb:
         return Refuse(policy.do_not_disturb_code)
-    if policy.max_calls is not None and live >= policy.max_calls:
+    if policy.max_calls is not None and _live(snapshot) >= policy.max_calls:
         return Refuse(BUSY)
-    if live or policy.auto_answer is False:
+    return None
+
+
+def decide(policy: IncomingPolicy, snapshot: ClientSnapshot, call: IncomingCall) -> Decision:
+    """What the policy says about that call. Pure, if the policy is; its function is asked once a call."""
+    refusal = refuse(policy, snapshot)
+    if refusal is not None:
+        return refusal
+    if _live(snapshot) or policy.auto_answer is False:
         return Ring()
     if policy.auto_answer == "requested":
         after = requested(call.headers)
@@ -70,6 +77,10 @@ def decide(policy: IncomingPolicy, snapshot: ClientSnapshot, call: IncomingCall)
     if policy.auto_answer is True or policy.auto_answer(call):
         return Answer(policy.auto_answer_delay)
     return Ring()
+
+
+def _live(snapshot: ClientSnapshot) -> int:
+    return sum(other.state is not CallState.ENDED for other in snapshot.calls.values())
 
 
 def requested(headers: RemoteHeaders) -> float | None:
@@ -109,11 +120,11 @@ class Reception:
 
     def refusal_of(self, call: IncomingCall) -> int | None:
         """The status that refuses a call which has just come in; None if it may ring."""
-        decision = self._decide(self._phone.snapshot, call)
-        if not isinstance(decision, Refuse):
+        refusal = refuse(self.policy, self._phone.snapshot)
+        if refusal is None:
             return None
-        _log.info("a call of %s was refused with %d, by policy", call.remote_uri, decision.code)
-        return decision.code
+        _log.info("a call of %s was refused with %d, by policy", call.remote_uri, refusal.code)
+        return refusal.code
 
     def received(self, event: Event, before: ClientSnapshot) -> None:
         """A call rings, and everybody has been told of it. `before`: the client as it was until then."""

@@ -187,20 +187,19 @@ class Calls:
 
     def request_received(self, call: str, key: str, request: Request) -> None:
         """A request in the call's dialog."""
-        if request.method == "INVITE":
-            self._invites[key] = call
         self.step(call, Received(request, key))
 
     def cancelled(self, key: str, request: Request) -> bool:
         """The INVITE in `key` was cancelled; False if no call serves it."""
-        call = self._invites.get(key)
-        if call not in self._sessions:
+        invite = self._layer.request_of(key)
+        call = self._invites.get(key) or (None if invite is None else self.of_request(invite))
+        if call is None or call not in self._sessions:
             return False
         self.step(call, Cancelled(request))
         return True
 
     def tag_of(self, key: str) -> str | None:
-        """Our tag in the dialog that the INVITE in `key` begins or is in."""
+        """Our tag in the dialog that the INVITE in `key` begins; one that is in a dialog has it already."""
         session = self._sessions.get(self._invites.get(key, ""))
         return None if session is None else session.local.tag
 

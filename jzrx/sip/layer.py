@@ -152,6 +152,8 @@ class TransactionLayer:
                 case Expired():
                     # What never left because the flow is away was not ignored by anybody.
                     waits = exchange.request in self._unsent
+                    if waits and exchange.request.method != "BYE":
+                        self._unsent.remove(exchange.request)
                     self._user.request_failed(exchange.owner, *(LOST if waits else (408, "No Answer")))
                 case Deliver():
                     pass  # a client transaction delivers responses only

@@ -3,7 +3,7 @@
 - The granted expiry rules, not the one that we asked for: jambonz grants 30 s to a refresh that comes too early.
 - A refresh keeps Call-ID and contact; it is due when 25 s remain (5 s where 30 s were granted), which is when jambonz
   renews for the full time; towards a server that names itself as another one, at 85 to 90 % of the time.
-- 423 is answered with the interval that the server wants (section 10.2.8).
+- 423 is answered with the interval that the server wants (section 10.2.8), a few times in a row.
 - We register as RFC 5626 wants it: with our instance and the number of the flow, so that a server that knows these
   finds one phone where a reconnect would else leave two. It is told the same over the next flow. What it says of the
   way (Service-Route, Path) holds until it says something else, and a flow that it wants to hear of more often
@@ -51,6 +51,8 @@ PATIENCE = 10.0
 """Seconds that a REGISTER may stay unanswered: less than a binding has left when its refresh is due."""
 REG_ID = "1"
 """The number of our flow (RFC 5626 section 4.2): a client has one."""
+MOST_RAISES = 5
+"""How many 423s in a row are answered with a longer interval."""
 FATAL = frozenset({401, 403, 404, 407})
 """Refusals that no repetition heals; a 401 or 407 that gets here came in spite of credentials."""
 
@@ -73,6 +75,7 @@ class Registration:
     queue: tuple[Literal["register", "remove"], ...] = ()
     serial: int = 0
     failures: int = 0
+    raises: int = 0
 
     def timer(self, name: str) -> TimerKey:
         return (REGISTRATION_TIMER, "", name)
@@ -104,13 +107,15 @@ class Granted:
 
 @frozen
 class Refused:
-    """Refused, or not answered (`code` None). A refresh is repeated by this machine unless `fatal`."""
+    """Refused, or not answered (`code` None). A refresh is repeated by this machine unless `fatal`; whoever repeats
+    anything else waits for the seconds of `retry_after`, where the server names some."""
 
     code: int | None
     message: str
     fatal: bool
     refresh: bool
     removal: bool = False
+    retry_after: float | None = None
 
 
 @frozen
@@ -208,12 +213,13 @@ def answered(registration: Registration, serial: int, response: Response, at: fl
             return _go_on(evolve(registration, queue=queue), [*outputs, *forgotten, Removed()])
         registration, granted = _granted(registration, response, at, chance)
         return _go_on(registration, outputs + granted)
-    if status == 423 and busy != "remove":
+    if status == 423 and busy != "remove" and registration.raises < MOST_RAISES:
         # "If a UA receives a 423 (Interval Too Brief) response, it MAY retry the registration after making the
         # expiration interval of all contact addresses [...] equal to or greater than [...] Min-Expires" (10.2.8).
         least = response.headers.get("Min-Expires") or ""
         if least.isascii() and least.isdigit() and registration.expires < int(least[:10]) <= 7 * 86400:
-            registration, sent = _send(evolve(registration, expires=int(least)), int(least))
+            raised = evolve(registration, expires=int(least), raises=registration.raises + 1)
+            registration, sent = _send(raised, int(least))
             return registration, outputs + sent
     if status == 439 and registration.instance is not None:
         # First Hop Lacks Outbound Support (RFC 5626 section 11.6): the registrar would do it, the proxy cannot.
@@ -263,7 +269,7 @@ def _granted(registration: Registration, response: Response, at: float, chance: 
             "raise register_expires"
         )
         return _refused(registration, response.status_code, message, at, None)
-    registration = evolve(registration, until=at + expires, busy=None, failures=0)
+    registration = evolve(registration, until=at + expires, busy=None, failures=0, raises=0)
     delay = _refresh_delay(expires, _is_jambonz(response), chance)
     return registration, [
         SetTimer(registration.timer("refresh"), delay),
@@ -331,8 +337,9 @@ def _refresh_delay(expires: int, jambonz: bool, chance: float) -> float:
 def _refused(registration: Registration, code: int | None, message: str, at: float, retry_after: float | None) -> Step:
     busy = registration.busy
     fatal = code in FATAL
-    outputs: list[RegistrationOutput] = [Refused(code, message, fatal, busy == "refresh", busy == "remove")]
-    registration = evolve(registration, busy=None, failures=registration.failures + 1)
+    refused = Refused(code, message, fatal, busy == "refresh", busy == "remove", retry_after)
+    outputs: list[RegistrationOutput] = [refused]
+    registration = evolve(registration, busy=None, failures=registration.failures + 1, raises=0)
     if not fatal and registration.until is not None:
         # Still registered. Keep half of what is left for a further try, but do not press a server that is in trouble.
         remaining = registration.until - at

@@ -305,6 +305,17 @@ def test_their_reinvite_that_is_withdrawn() -> None:
     assert phone.events(CallEnded) == []
 
 
+def test_their_many_reinvites_leave_nothing_behind() -> None:
+    """As those that refresh a session do, every 45 s."""
+    phone, _ = calling()
+    invite = phone.sent("INVITE")[0]
+    for number in range(2, 52):
+        again, ack = (in_dialog(method, invite, number=number, sdp=OFFER) for method in ("INVITE", "ACK"))
+        play(phone, {phone.now + 40: again, phone.now + 40.1: ack}, until=phone.now + 45)
+    assert len(phone.sent(200)) == 50
+    assert len(phone.engine._agent._calls._invites) == 0
+
+
 def test_our_hold_waits_for_their_reinvite() -> None:
     phone, _ = calling()
     invite = phone.sent("INVITE")[0]

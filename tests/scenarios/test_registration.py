@@ -109,6 +109,17 @@ def test_423_that_makes_no_sense_is_a_refusal(least: str) -> None:
     assert [event.code for event in phone.events(RegistrationFailed)] == [423]
 
 
+def test_423_again_and_again_is_a_refusal() -> None:
+    """A server that always wants a little more would be asked without an end."""
+    phone, peer = Phone.with_peer(register_expires=60)
+    peer.answers["REGISTER"] = lambda register: [
+        respond(register, 423, headers=(("Min-Expires", str((register.expires or 0) + 1)),))
+    ]
+    play(phone, {0: Connect()}, until=9)
+    assert len(phone.sent("REGISTER")) == 6
+    assert [event.code for event in phone.events(RegistrationFailed)] == [423]
+
+
 def test_a_failed_refresh_is_retried_while_the_binding_lives() -> None:
     """It keeps `registered`; 500, then silence, then good again."""
     phone, peer = registered()

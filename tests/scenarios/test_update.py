@@ -194,6 +194,27 @@ def test_the_refusal_of_the_invite_while_an_update_waits() -> None:
     settle_down(phone)
 
 
+@pytest.mark.parametrize("heard", [False, True])
+def test_another_branch_answers_than_the_one_that_offered_anew(heard: bool) -> None:
+    """Our offer holds no more once another followed it: the branch that answers gets a new one, and the call lives."""
+    phone, peer = dialling(100)
+    early = (*RELIABLE, ("Allow", "UPDATE"))
+    play(phone, {2: lambda: peer.reply("INVITE", 183, headers=early, sdp=ANSWER, tag="first")}, until=2.1)
+    update = in_dialog("UPDATE", phone.sent("INVITE")[0], sdp=NEW, tag="first")
+    other = {2.5: lambda: peer.reply("INVITE", 183, sdp="v=0 other\r\n", tag="other")} if heard else {}
+    answer = {3: lambda: peer.reply("INVITE", 200, sdp="v=0 other\r\n", tag="other")}
+    log = play(phone, {2.2: update, **other, **answer}, until=4)
+    assert said(log) == ["200 UPDATE", "ACK", "INVITE"]
+    assert [type(output) for output in media_of(phone)] == [AnswerReceived, AnswerWanted]
+    again = phone.sent("INVITE")[-1]
+    assert (again.to.tag, again.body) == ("other", b"v=0 alice offer\r\n")
+    play(phone, {4: lambda: peer.reply("INVITE", 200, sdp="v=0 final\r\n")}, until=5)
+    assert media_of(phone)[-1].answer == "v=0 final\r\n"
+    assert phone.events(CallEnded) == []
+    play(phone, {5: HangUp(call_id="1")}, until=6)
+    settle_down(phone)
+
+
 def ringing_early() -> tuple[Phone, Any]:
     """A phone whose early media is agreed with bob, who calls; and the response that bob acknowledged. It is 1.3 s."""
     phone, _ = connected()

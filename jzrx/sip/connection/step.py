@@ -43,6 +43,8 @@ __all__ = ["step"]
 
 LEAVE_PATIENCE = 2.0
 """Seconds that a disconnect waits for the server."""
+MOST_HEEDED = 300.0
+"""Seconds of a Retry-After that we wait at most: a client that does not come back is of no use to its user."""
 PONG_PATIENCE = 10.0
 """Seconds that an OPTIONS may stay unanswered, once one was answered."""
 
@@ -197,7 +199,7 @@ def _drop(connection: Connection, reason: str, at: float, chance: float) -> Step
     return connection, outputs + told + more
 
 
-def _schedule(connection: Connection, at: float, chance: float) -> Step:
+def _schedule(connection: Connection, at: float, chance: float, retry_after: float | None = None) -> Step:
     attempt = connection.attempt + 1
     outputs: list[ConnectionOutput] = [*_cancel_all(connection), CloseFlow("reconnecting")]
     if not connection.reconnect.allows(attempt):
@@ -205,7 +207,9 @@ def _schedule(connection: Connection, at: float, chance: float) -> Step:
         message = f"{lost}, and {attempt - 1} attempts to reconnect failed; call connect() again"
         connection, more = _give_up(connection, None, ConnectFailed(at=at, message=message))
         return connection, outputs + more
-    delay = connection.reconnect.delay(attempt, chance)
+    # 503: "The server MAY indicate when the client should retry the request in a Retry-After header field" (RFC 3261
+    # section 21.5.4).
+    delay = max(connection.reconnect.delay(attempt, chance), min(retry_after or 0.0, MOST_HEEDED))
     outputs += [
         Sever(final=False),
         Notify(ReconnectScheduled(at=at, attempt=attempt, delay=delay)),
@@ -288,7 +292,7 @@ def _refused(connection: Connection, refused: Refused, at: float, chance: float)
         return connection, []
     if connection.phase is ConnectionPhase.REREGISTERING and not refused.fatal:
         event = RegistrationFailed(at=at, message=refused.message, code=code, final=False, will_retry=True)
-        connection, outputs = _schedule(connection, at, chance)
+        connection, outputs = _schedule(connection, at, chance, refused.retry_after)
         return connection, [Notify(event), Notify(closed), *outputs]
     if connection.phase in (ConnectionPhase.REGISTERING, ConnectionPhase.REREGISTERING) or (
         refused.refresh and refused.fatal

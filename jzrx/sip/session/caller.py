@@ -4,6 +4,8 @@
 - CANCEL leaves only after a provisional response (section 9.1); a 2xx that crosses it is acknowledged and ended.
 - A proxy may fork it: each branch has a dialog and an answer of its own. Media follows the latest early answer, and
   the 200 decides: its branch's answer counts, in the 200 or before it.
+- Where another offer has followed ours in an early dialog (UPDATE), and another branch is the one that answers, the
+  media is offered anew to that one as soon as it is confirmed.
 - A 3xx ends it, or, if the call follows redirects, sends the same INVITE elsewhere; a failure there to the next target.
 - Every 2xx is acknowledged, also one of another fork, which is then ended (section 13.2.2.4).
 """
@@ -20,6 +22,7 @@ from jzrx.sip.headers import NameAddr
 from jzrx.sip.machine import TIMEOUT, CancelTimer, Notify, SetTimer
 from jzrx.sip.message import Response
 from jzrx.sip.session import refresh, reliable
+from jzrx.sip.session.parts import Wish
 from jzrx.sip.session.reoffer import begin_next, up
 from jzrx.sip.session.state import (
     Acknowledge,
@@ -133,8 +136,7 @@ def unanswered(session: Session, code: int, reason: str, moment: Moment) -> Step
 
 def _failed(session: Session, response: Response | None, cause: CallEndCause, moment: Moment) -> Step:
     """This target failed: on to the next one of a call that follows redirects; else the call has failed."""
-    # Once another offer has followed it in an early dialog, the media is not to be had by the first one any more.
-    offer = None if any(early.moved_on for early in session.early) else session.offer
+    offer = None if _has_moved_on(session) else session.offer
     if session.redirects is not None and offer is not None and not session.ended:
         redirects, target = session.redirects.after(response)
         if target is not None:
@@ -203,7 +205,7 @@ def _branch_ended(session: Session, branch: str) -> Step:
 def _listen_to(session: Session) -> Step:
     """Be where the latest early answer is."""
     latest = session.branches[-1][1] if session.branches else session.answer
-    if latest is None or latest == session.answer:
+    if latest is None or latest == session.answer or _has_moved_on(session):
         return session, []
     # What failed with another answer says nothing of this one.
     return apply_answer(evolve(session, answer=latest, path_failure=None), latest, provisional=True)
@@ -236,13 +238,22 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
     outputs = [acknowledge, CancelTimer(session.timer("no answer")), *_name(session, response, moment)]
     session, timer = refresh.confirmed(session, response, moment)
     outputs += timer
-    if early is None or not early.moved_on:
+    if early is not None and early.moved_on:
+        pass  # what was agreed there last holds
+    elif _has_moved_on(session):
+        session = evolve(session, wishes=(Wish("restart", None), *session.wishes))
+    else:
         session, wanted = apply_answer(evolve(session, answer=sdp, branches=()), sdp)
         outputs += wanted
     outputs += up(session, headers_of(response), moment)
     outputs += settle(session.token)
     session, more = begin_next(evolve(session, phase=Phase.CONFIRMED, answered=True, token=None))
     return session, outputs + more
+
+
+def _has_moved_on(session: Session) -> bool:
+    """Another offer has followed ours in an early dialog: the media is not to be had by ours any more."""
+    return any(early.moved_on for early in session.early)
 
 
 def _name(session: Session, response: Response, moment: Moment) -> list[SessionOutput]:
