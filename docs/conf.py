@@ -1,5 +1,7 @@
 """The docs site: `make docs` builds it into build/docs, offline, with warnings as errors."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -8,14 +10,18 @@ from sphinx.util.typing import stringify_annotation
 
 from jzrx import VERSION
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for `docs.pictures`
+
 project = "jzrx"
 copyright = "the jzrx contributors"  # noqa: A001 - the name that Sphinx wants
 release = version = VERSION
 html_title = f"jzrx {VERSION}"
 html_theme = "furo"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["pictures.css"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "docs.pictures"]
 exclude_patterns = ["README.md"]
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
