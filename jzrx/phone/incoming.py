@@ -91,7 +91,7 @@ def requested(headers: RemoteHeaders) -> float | None:
     for value in (*headers.get_all("Call-Info"), *headers.get_all("Alert-Info")):
         if after := _AFTER.search(value):
             return float(after[1])
-    # "Answer-Mode: Auto" (RFC 5373 section 4): "the UA is being asked to answer automatically", in substance.
+    # Auto: the caller asks for an answer without the user's doing (RFC 5373).
     modes = (*headers.get_all("Answer-Mode"), *headers.get_all("Priv-Answer-Mode"))
     is_asked = any(mode.partition(";")[0].strip().lower() == "auto" for mode in modes)
     return 0.0 if is_asked or any(map(_ALERT.search, headers.get_all("Alert-Info"))) else None

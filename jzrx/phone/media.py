@@ -126,7 +126,8 @@ class CallMedia:
             except MediaError as error:
                 self._failed(output, error.code, error.message, error.warning)
             except Exception:
-                _log.exception("the media of call %s failed: %r", output.call_id, output)
+                # Not what it was to do: there are keys in it.
+                _log.exception("the media of call %s failed: %s", output.call_id, type(output).__name__)
                 self._failed(output, 500, "Internal media error", None)
             else:
                 if sdp is not None and self.results is not None and not isinstance(output, OfferRefused):

@@ -36,8 +36,8 @@ def refusal_of(request: Request, key: str, *, delegate: bool, in_dialog: bool) -
         # and MUST add an Unsupported header field" (8.2.2.3).
         return Reply(key, 420, headers=(("Unsupported", ", ".join(foreign)),))
     if method in ("INVITE", "UPDATE") and is_too_short(request, declines_timers=delegate):
-        # "If the session interval is too small, the UAS MAY reject the request with a 422 (Session Interval Too Small)
-        # [...] [which] MUST contain a Min-SE header field" (RFC 4028 section 9, in substance).
+        # An interval that is too short may be refused with 422 (Session Interval Too Small), whose Min-SE says what is
+        # long enough (RFC 4028 section 9).
         return Reply(key, 422, headers=(("Min-SE", str(MIN_SE)),))
     if method == "INVITE" and request.body and sdp_of(request) is None and not _is_optional(request):
         return Reply(key, 415, headers=(("Accept", SDP),))

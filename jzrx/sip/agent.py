@@ -236,8 +236,7 @@ class Agent:
                     self._put(output)
                 case _:
                     if isinstance(output, registrations.Granted):
-                        # "The UA [...] stores the [...] Service-Route header field values" of the latest 200, or
-                        # none if it has none (RFC 3608 section 5, in substance).
+                        # What the latest 200 says holds, also if it names no route (RFC 3608 section 5).
                         self._layer.service_route = output.service_route
                     self._connect(output)
 

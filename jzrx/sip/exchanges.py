@@ -117,8 +117,7 @@ class Exchanges:
         if draft.method in ("INVITE", "REGISTER", "OPTIONS", "UPDATE"):
             pairs.append(("Allow", ALLOW))
         if draft.method not in ("ACK", "REGISTER"):
-            # "A UAC that supports the session timer extension [...] MUST include in each request (except ACK) a
-            # Supported header field listing the option tag 'timer'" (RFC 4028 section 7.1).
+            # Who supports session timers says so in each request but ACK (RFC 4028 section 7.1).
             pairs.append(("Supported", SUPPORTED))
         if config.user_agent is not None:
             pairs.append(("User-Agent", config.user_agent))

@@ -50,7 +50,7 @@ def targets_of(response: Response) -> list[Uri]:
 
 
 def _plain(uri: Uri) -> Uri:
-    # "The implementation SHOULD NOT honor [...] header fields" that a URI of somebody else brings (section 19.1.5), and
+    # Header fields that a URI of somebody else brings are not to be trusted (section 19.1.5), and
     # "method" is none of a Request-URI's parameters (section 19.1.1, table 1).
     return uri.replace(headers=(), params=uri.params.without("method"))
 

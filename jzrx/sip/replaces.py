@@ -47,9 +47,8 @@ class Replaces:
     def fits(self, local_tag: str, remote_tag: str) -> bool:
         """Whether these are the tags of the dialog, as its owner sees them.
 
-        "The UAS matches the to-tag and from-tag parameters as if they were tags present in an incoming request. [...]
-        For compatibility with dialogs initiated by RFC 2543 compliant UAs, a tag of zero matches both tags of zero and
-        null" (section 3 and 6.1, in substance).
+        They are matched as the To and From tags of a request in that dialog would be (section 3); a tag of zero stands
+        for none, as phones older than RFC 3261 have it (section 6.1).
         """
         return _same(self.to_tag, local_tag) and _same(self.from_tag, remote_tag)
 

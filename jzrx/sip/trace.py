@@ -6,9 +6,15 @@ from jzrx.sip.message import Request, Response
 
 __all__ = ["masked"]
 
-_SECRETS = re.compile(rb"(?im)^((?:proxy-)?authorization[ \t]*:[ \t]*)[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*")
+# A digest response lets a password be guessed offline, and so does what the server proves to know it by (`rspauth`).
+_HEADERS = re.compile(
+    rb"(?im)^((?:(?:proxy-)?authorization|authentication-info|cookie)[ \t]*:[ \t]*)[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*"
+)
+# Who knows these can answer for us in ICE, or read what SDES encrypts.
+_DESCRIPTIONS = re.compile(rb"(?m)^(a=ice-pwd:|a=crypto:[^\r\n]*?\binline:)[^\r\n]*")
 
 
 def masked(message: Request | Response) -> str:
-    """The wire form with credentials replaced by `***`: a digest response lets a password be guessed offline."""
-    return _SECRETS.sub(rb"\1***", bytes(message)).decode("utf-8", "replace")
+    """The wire form with credentials, and the keys in a session description, replaced by `***`."""
+    text = _HEADERS.sub(rb"\1***", bytes(message))
+    return _DESCRIPTIONS.sub(rb"\1***", text).decode("utf-8", "replace")

@@ -139,8 +139,8 @@ def _step_invite_client(
 ) -> tuple[ClientTransaction | None, list[TransactionOutput]]:
     status = response.status_code
     if transaction.state == "accepted":
-        # RFC 6026 section 7.2: in Accepted, "retransmissions of the 2xx response or a 2xx from another fork are
-        # passed to the TU"; anything else is dropped.
+        # RFC 6026 section 7.2: in Accepted a 2xx goes to the TU, be it a repetition or another fork's; anything else is
+        # dropped.
         return transaction, [Deliver(response)] if 200 <= status < 300 else []
     if status < 200:
         if transaction.state == "proceeding":

@@ -102,8 +102,7 @@ class _Link:
             return
         self._open = True
         if connection.subprotocol != SIP:
-            # "The client MUST include the value "sip" in the Sec-WebSocket-Protocol header [...]; the WebSocket
-            # subprotocol negotiation MUST result in "sip"" (RFC 7118 section 4.1, in substance).
+            # The client asks for the subprotocol "sip", and the server's 101 has to name it (RFC 7118 section 4.1).
             await _shut(connection, 1002)
             self._failed(
                 f"{self._url} speaks WebSocket but not SIP (it did not choose the subprotocol sip): "

@@ -216,6 +216,21 @@ async def test_another_branch_of_a_fork_takes_over(party: Make) -> None:
     assert alice.media[-1] is MediaState.CONNECTED
 
 
+async def test_another_branch_of_a_fork_takes_over_from_one_that_offered_anew(party: Make) -> None:
+    """Our first offer is used up by then; the branch that answers the call is offered a new one."""
+    alice, bob, carol = party(tone(440)), party(tone(1000)), party(tone(1500))
+    offer = await alice.session.create_offer()
+    await carol.session.create_answer(offer)  # too late for alice
+    await alice.session.set_answer(await bob.session.create_answer(offer), provisional=True)
+    await alice.hears(1000)
+    await exchange(bob, alice)
+    again = await alice.session.create_offer(restart=True)
+    await alice.session.set_answer(await carol.session.create_answer(again))
+    await bob.session.close()
+    await asyncio.gather(alice.hears(1500), carol.hears(440))
+    assert alice.media[-1] is MediaState.CONNECTED
+
+
 async def test_media_that_moves_to_another_server_is_followed(party: Make) -> None:
     alice, bob, carol = party(tone(440)), party(tone(1000)), party(tone(1500))
     await connect(alice, bob)

@@ -111,7 +111,7 @@ def _cancel(session: Session, cause: CallEndCause, moment: Moment) -> Step:
 
 
 def _send_cancel(session: Session) -> list[SessionOutput]:
-    # "If there is no final response to the original request in 64*T1 seconds [...], the client SHOULD then consider
+    # "If there is no final response for the original request in 64*T1 seconds [...], the client SHOULD then consider
     # the original transaction cancelled" (section 9.1).
     return [CancelInvite(INVITE), SetTimer(session.timer("acknowledge"), TIMEOUT)]
 
@@ -217,15 +217,16 @@ def _accepted(session: Session, response: Response, moment: Moment) -> Step:
     if session.dialog is not None:
         if session.dialog.remote_tag == dialog.remote_tag:
             return session, [acknowledge]  # repeated, because our ACK was late
-        # "the UAC [...] MUST acknowledge [...] and terminate it by sending a BYE" (section 13.2.2.4): another fork.
+        # Another fork: each 2xx is acknowledged, and a dialog that is not wanted is ended by a BYE (section 13.2.2.4).
         return session, [acknowledge, Issue(FORK_BYE, in_dialog(dialog, "BYE"))]
     early = reliable.early_of(session, dialog.remote_tag)
     if early is not None:
-        # "The rest of the dialog state [but the route set and the remote target] MUST NOT be recomputed" (13.2.2.4).
+        # Of the early dialog's state only the route set, and with Contact the remote target, is made anew; the sequence
+        # numbers go on (section 13.2.2.4).
         dialog = evolve(dialog, remote_seq=early.dialog.remote_seq, allow=dialog.allow or early.dialog.allow)
     session = evolve(session, dialog=dialog)
     if session.ended:
-        # It crossed our CANCEL: "the UAC then sends an ACK and a BYE" (section 15).
+        # It crossed our CANCEL, which came too late then; what is established now is ended by a BYE (section 15).
         session, ending = bye(session)
         return session, [acknowledge, *ending]
     # A 200 without an answer relies on the one of its own branch, if it had any.

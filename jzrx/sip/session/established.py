@@ -57,7 +57,7 @@ def hang_up(session: Session, command: HangUp, moment: Moment) -> Step:
 
 
 def ended(session: Session, request: Request, key: str, moment: Moment) -> Step:
-    """The other side's BYE. "The UAS MUST still respond to any pending requests [...] with a 487" (section 15.1.2)."""
+    """The other side's BYE. What waits for an answer in this dialog still gets one, best a 487 (section 15.1.2)."""
     outputs: list[SessionOutput] = [Reply(key, 200)]
     if session.offered is not None:
         outputs.append(Reply(session.offered.key, 487))

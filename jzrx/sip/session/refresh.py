@@ -28,7 +28,7 @@ UPDATE = "update"
 TIMER = "timer"
 """The option tag."""
 MIN_SE = 90
-"""The shortest interval that we take, in seconds: "The minimum [...] MUST NOT be less than 90 seconds" (section 5)."""
+"""The shortest interval that we take, in seconds, and the least that Min-SE may name (section 5)."""
 MOST_RAISES = 5
 """How many 422s are answered with a longer interval."""
 PATIENCE = 1.0
@@ -76,8 +76,7 @@ def _least(message: Request | Response) -> int:
 
 def headers(session: Session) -> Headers:
     """What our INVITE, re-INVITE or UPDATE says of the timer."""
-    # "In a session refresh request [...] the Min-SE header field MUST [hold] the largest [...] it received in a 422"
-    # (section 7.4, in substance).
+    # Min-SE is the largest that came in a 422 of this dialog (section 7.4).
     minimum = (("Min-SE", str(session.min_se)),) if session.min_se else ()
     if session.expiry is not None:
         refresher = "uac" if session.expiry.is_ours else "uas"
@@ -101,8 +100,7 @@ def confirmed(session: Session, response: Response, moment: Moment) -> Step:
 def raised(session: Session, response: Response) -> Session | None:
     """The session that asks for what a 422 names; None if it names nothing that could help.
 
-    "If a UAC receives a 422 [...] the UAC MUST [...] retry [...] with [...] the largest Min-SE header field value"
-    (section 7.3, in substance).
+    The same request again, with the Min-SE of the 422 and an interval that is not shorter (section 7.3).
     """
     least = number(response.headers.get("Min-SE")) or 0
     asked = max(session.expiry.interval if session.expiry else session.session_expires or 0, session.min_se)

@@ -110,8 +110,8 @@ def say(session: Session, provisional: Provisional, moment: Moment) -> Step:
     if session.unpracked is not None and not session.unpracked.is_acknowledged:
         # "The UAS MUST NOT send a second reliable provisional response until the first is acknowledged" (section 3).
         return evolve(session, unsaid=(*session.unsaid, provisional)), []
-    # "The value of the header field for the first reliable provisional response in a transaction [...] is RECOMMENDED
-    # that it be chosen uniformly in this range [1 to 2**31 - 1]"; "RSeq numbering [...] is greater by exactly one".
+    # The first RSeq is best chosen uniformly from 1 to 2**31 - 1; each further one "MUST be greater by exactly one"
+    # (section 3).
     rseq = session.rseq + 1 if session.rseq else 1 + int(moment.chance * (2**31 - 2))
     if session.answered_early:
         provisional = evolve(provisional, sdp=None)  # the answer was given

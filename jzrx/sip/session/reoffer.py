@@ -222,7 +222,7 @@ def accept(
     """Send a 2xx to an INVITE and repeat it until its ACK.
 
     "The 2xx response is passed to the transport with an interval that starts at T1 seconds and doubles for each
-    retransmission until it reaches T2 seconds. [...] even if a reliable transport is used" (section 13.3.1.4).
+    retransmission until it reaches T2 seconds" (section 13.3.1.4); on a reliable transport, too, as others may follow.
     """
     unacked = Unacked(key, T1, request.cseq.number, offered=sdp_of(request) is None)
     session, timer_headers, timer = refresh.grant(session, request, moment)

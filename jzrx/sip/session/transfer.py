@@ -46,8 +46,8 @@ UNDECIDED = 180.0
 
 
 def refer(session: Session, command: Transfer, token: int | None) -> Step:
-    """The user transfers the call. "A UAC MUST [...] one and only one Refer-To" (RFC 3515 section 2.4.1, in substance);
-    jambonz wants a Referred-By (RFC 3892), too."""
+    """The user transfers the call. A REFER has exactly one Refer-To (RFC 3515 section 2.4.1); jambonz wants a
+    Referred-By (RFC 3892), too."""
     if session.dialog is None or session.transferring is not None:
         return session, settle(token, CallError("a transfer of this call is under way already; await its end"))
     headers = (

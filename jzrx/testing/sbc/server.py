@@ -127,7 +127,7 @@ class EmbeddedSbc:
             server = await serve(
                 self._serve,
                 sock=bound,
-                # "the WebSocket Server [...] MUST include "sip"" in its answer (RFC 7118 section 4.1, in substance).
+                # The server's 101 has to name it (RFC 7118 section 4.1).
                 subprotocols=[Subprotocol("sip")],
                 compression=None,
                 max_size=MAX_FRAME,
