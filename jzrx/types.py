@@ -5,6 +5,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from jzrx.advice import advice
+
 __all__ = [
     "CallDirection",
     "CallEndCause",
@@ -85,6 +87,14 @@ class CallEndCause:
     reason: str
     originator: Originator = "remote"
     q850_cause: int | None = None
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, in a few words; empty where only the other side knows, or where it is our own doing."""
+        return "" if self.originator == "local" else advice("call", self.code, self.reason)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.reason}" + (f"; {self.advice}" if self.advice else "")
 
 
 @frozen

@@ -21,6 +21,7 @@ PACKAGE = ROOT / "jzrx"
 MAX_LINES = 450
 
 PURE_LEAVES = {
+    "advice",
     "errors",
     "options",
     "types",

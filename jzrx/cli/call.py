@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
-import wave
-from collections.abc import Generator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -15,12 +13,12 @@ from reactivex import operators
 
 from jzrx import CallEndCause, CallError, CallSnapshot, CallState, JambonzCall, create_jambonz_client
 from jzrx.cli.exits import CommandError, Exit
+from jzrx.cli.running import run_in_order
 from jzrx.cli.screen import Screen
+from jzrx.cli.wav_file import WavFile
 from jzrx.media import silence, wav
 
 __all__ = ["Order", "Step", "run"]
-
-RATE = 48000  # Hz, of a recording
 
 
 @frozen
@@ -46,7 +44,7 @@ class Order:
 
 def run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
     """Make the call; the exit status tells why it ended. Raises CommandError or an error of jzrx."""
-    return asyncio.run(_run(screen, account, order))
+    return run_in_order(_run(screen, account, order))
 
 
 async def _run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
@@ -56,10 +54,12 @@ async def _run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
     # A script hears and speaks by its files; a person by the microphone and the speaker, where there are any.
     scripted = bool(order.steps) or order.record is not None
     devices: dict[str, Any] = {"audio": silence, "speaker": False} if scripted else {}
-    with _recording(order.record) as record:
+    with contextlib.nullcontext() if order.record is None else WavFile(order.record) as record:
         client = create_jambonz_client(account, **devices)
+        outlets = _Outlets()
         if order.as_json:
-            client.snapshot.subscribe(lambda snapshot: screen.line(json.dumps(attrs.asdict(snapshot))))
+            print_snapshot = outlets.of(lambda snapshot: screen.line(json.dumps(attrs.asdict(snapshot))))
+            client.snapshot.subscribe(print_snapshot)
         tell = Screen(io.StringIO()) if order.as_json else screen
         async with client:
             tell.line(f"registered as {client.options.username} with {client.options.server}")
@@ -70,24 +70,47 @@ async def _run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
                 no_answer_timeout=order.timeout,
             )
             if record is not None:
-                call.audio.incoming.subscribe(lambda frame: record.writeframesraw(frame.data))
-            _follow(tell, call)
-            cause = await _lead(tell, call, order.steps)
+                call.audio.incoming.subscribe(outlets.of(record.take))
+            _follow(tell, call, outlets)
+            cause = await _lead(tell, call, order.steps, outlets)
             was_answered = call.snapshot.value.answered_at is not None
             if was_answered:
-                tell.line(f"ended after {call.duration} s: {cause.code} {cause.reason}")
+                tell.line(f"ended after {call.duration} s: {cause}")
     _check(cause, was_answered=was_answered)
     return Exit.OK
 
 
-async def _lead(screen: Screen, call: JambonzCall, steps: Sequence[Step]) -> CallEndCause:
+class _Outlets:
+    """Where what happens goes to: lines and sound. `broken` fails when one takes no more (a full disk, a reader who has
+    gone): then there is no use in the call."""
+
+    def __init__(self) -> None:
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.broken.add_done_callback(lambda broken: broken.cancelled() or broken.exception())
+
+    def of(self, put: Callable[[Any], None]) -> Callable[[Any], None]:
+        """The same outlet, watched; it does not raise."""
+
+        def watched(value: Any) -> None:
+            try:
+                put(value)
+            except (CommandError, OSError) as error:
+                if not self.broken.done():
+                    self.broken.set_exception(error)
+
+        return watched
+
+
+async def _lead(screen: Screen, call: JambonzCall, steps: Sequence[Step], outlets: _Outlets) -> CallEndCause:
     """Take the steps, hang up after the last one, and return why the call ended."""
     finished = asyncio.ensure_future(call.finished())
     steering = asyncio.ensure_future(_take(screen, call, steps))
     try:
-        await asyncio.wait((finished, steering), return_when=asyncio.FIRST_COMPLETED)
+        first: set[asyncio.Future[Any]] = {finished, steering, outlets.broken}
+        done, _ = await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if call.state is not CallState.ENDED:
-            steering.result()  # raises what went wrong in a call that is still up
+            for outcome in done:
+                outcome.result()  # raises what went wrong in a call that is still up
             await call.hangup()
         return await finished
     finally:
@@ -116,7 +139,7 @@ async def _take(screen: Screen, call: JambonzCall, steps: Sequence[Step]) -> Non
                 await asyncio.sleep(step.value)
 
 
-def _follow(screen: Screen, call: JambonzCall) -> None:
+def _follow(screen: Screen, call: JambonzCall, outlets: _Outlets) -> None:
     """A line for each state of the call, and for each tone that comes."""
     began = asyncio.get_running_loop().time()
 
@@ -128,29 +151,12 @@ def _follow(screen: Screen, call: JambonzCall) -> None:
         screen.line(f"heard the tone {tone}")
 
     states = call.snapshot.pipe(operators.map(_state))
-    states.pipe(operators.distinct_until_changed()).subscribe(show)
+    states.pipe(operators.distinct_until_changed()).subscribe(outlets.of(show))
     call.on("dtmf", tell_tone)
 
 
 def _state(call: CallSnapshot) -> CallState:
     return call.state
-
-
-@contextlib.contextmanager
-def _recording(path: str | None) -> Generator[wave.Wave_write | None]:
-    """A WAV file for what is heard, whole in whatever way the command ends; None where none is wanted."""
-    if path is None:
-        yield None
-        return
-    try:
-        raw = Path(path).open("wb")  # noqa: SIM115 - closed below; only its opening may fail for the user's reason
-    except OSError as error:
-        raise CommandError(f"cannot write --record {path}: {error.strerror}", Exit.USAGE) from error
-    with raw, wave.open(raw, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        yield file
 
 
 def _check(cause: CallEndCause, *, was_answered: bool) -> None:
@@ -166,4 +172,4 @@ def _check(cause: CallEndCause, *, was_answered: bool) -> None:
             status = Exit.NO_ANSWER
         case _:
             status = Exit.REFUSED
-    raise CommandError(f"the call failed: {cause.code} {cause.reason}", status)
+    raise CommandError(f"the call failed: {cause}", status)

@@ -20,6 +20,7 @@ from jzrx import (
     use_jambonz_client,
 )
 from jzrx.cli.exits import CommandError, Exit
+from jzrx.cli.running import run_in_order
 from jzrx.cli.screen import Screen, Table
 from jzrx.media import tone
 from jzrx.media.measure import dbfs, dominant_tone, tone_level
@@ -133,7 +134,7 @@ class Party:
 
 def run(screen: Screen) -> int:
     """Show it. Raises CommandError, or an error of jzrx, when anything did not hold."""
-    return asyncio.run(_bounded(screen))
+    return run_in_order(_bounded(screen))
 
 
 async def _bounded(screen: Screen) -> int:

@@ -1,11 +1,11 @@
 """`jzrx doctor`: what works between here and an SBC, step by step; what failed, and what to do."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from jzrx import PreflightStep, preflight
 from jzrx.cli.exits import CommandError, Exit
+from jzrx.cli.running import run_in_order
 from jzrx.cli.screen import Screen
 
 __all__ = ["run"]
@@ -18,7 +18,7 @@ _STATUSES = {"registration": Exit.REGISTRATION, "call": Exit.MEDIA, "stun": Exit
 
 def run(screen: Screen, account: Mapping[str, Any], target: str | None) -> int:
     """Print the steps. Raises CommandError when one failed."""
-    return asyncio.run(_run(screen, account, target))
+    return run_in_order(_run(screen, account, target))
 
 
 async def _run(screen: Screen, account: Mapping[str, Any], target: str | None) -> int:

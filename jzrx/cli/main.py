@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from jzrx.cli.exits import Exit, as_command_error
@@ -17,6 +17,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit status. Arguments that are wrong end the process with status 2."""
+    _take_the_places_of_closed_streams()
     arguments = make_parser().parse_args(argv)
     with _stderr() as errors:
         return _run(arguments, errors)
@@ -37,8 +38,20 @@ def _run(arguments: argparse.Namespace, errors: TextIO) -> int:
         if os.environ.get("JZRX_DEBUG"):
             raise
         failure = as_command_error(error)
-        errors.write(f"jzrx {arguments.command}: {' '.join(failure.message.split())}\n")
+        with suppress(OSError):  # where it cannot be said, the status still tells
+            errors.write(f"jzrx {arguments.command}: {' '.join(failure.message.split())}\n")
+            errors.flush()
         return failure.status
+
+
+def _take_the_places_of_closed_streams() -> None:
+    """Descriptors 0 to 2, where whoever started us closed them: else a socket is one of these, and what libraries
+    write to standard error, or PortAudio does to it, hits that."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 @contextmanager
@@ -48,7 +61,11 @@ def _stderr() -> Generator[TextIO]:
     try:
         number = os.dup(sys.stderr.fileno())
     except (AttributeError, OSError):  # there is none, or it is no file
-        yield sys.stderr
+        yield sys.stderr or io.StringIO()  # pyright: ignore[reportUnnecessaryComparison] - as above
         return
-    with os.fdopen(number, "w") as errors:
+    errors = os.fdopen(number, "w", errors="backslashreplace")
+    try:
         yield errors
+    finally:
+        with suppress(OSError):
+            errors.close()

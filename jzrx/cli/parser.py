@@ -29,7 +29,7 @@ def make_parser() -> Parser:
         description="The Python voice client for jambonz.",
         allow_abbrev=False,
         epilog="Exit status: 0 ended normally, 2 usage, 3 connection, 4 registration, 5 refused, 6 no answer, "
-        "7 media failed, 130 interrupted.",
+        "7 media failed, 130 interrupted (Ctrl-C, SIGTERM, SIGHUP).",
     )
     parser.add_argument("--version", action="version", version=f"jzrx {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)

@@ -1,6 +1,5 @@
 """`jzrx phone`: the phone in the terminal."""
 
-import asyncio
 import importlib.util
 import sys
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from typing import Any
 
 from jzrx import use_jambonz_client
 from jzrx.cli.exits import CommandError, Exit
+from jzrx.cli.running import run_in_order
 from jzrx.ui.model import PhoneModel
 
 __all__ = ["run"]
@@ -19,7 +19,7 @@ def run(account: Mapping[str, Any]) -> int:
         raise CommandError("it needs an extra: pip install 'jzrx[tui]'", Exit.USAGE)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
         raise CommandError("it needs a terminal; for scripts there is jzrx call", Exit.USAGE)
-    return asyncio.run(_run(account))
+    return run_in_order(_run(account))
 
 
 async def _run(account: Mapping[str, Any]) -> int:

@@ -6,6 +6,8 @@ from typing import TextIO
 
 from attrs import frozen
 
+from jzrx.cli.exits import CommandError, Exit
+
 __all__ = ["Screen", "Table"]
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
@@ -33,9 +35,15 @@ class Screen:
         self._coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
     def line(self, text: str = "") -> None:
-        """Print a line, and let it be seen at once."""
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        """Print a line, and let it be seen at once. CommandError where it cannot be, as on a full disk; BrokenPipeError
+        when whoever read it has gone."""
+        try:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CommandError(f"cannot write the output: {error.strerror or error}", Exit.USAGE) from error
 
     def paint(self, text: str, *styles: str) -> str:
         """The text in a style (`bold`, `dim`, `red`, ...), or as it is."""

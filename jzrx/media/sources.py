@@ -48,7 +48,7 @@ def wav(path: str | PathLike[str], loop: bool = False) -> AudioSource:
     """
     name = fspath(path)
     if not Path(name).is_file():
-        raise ValueError(f"wav: there is no file {name!r}.")
+        raise ValueError(f"wav: there is no regular file {name!r}.")
     try:
         with _container(name) as container:
             readable = bool(container.streams.audio)

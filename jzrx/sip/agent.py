@@ -9,6 +9,7 @@ One agent serves one flow. A phone's agent registers, answers OPTIONS and MESSAG
 
 from collections.abc import Callable
 
+from jzrx.advice import hint
 from jzrx.commands import Command, Connect, Dial, Disconnect, HangUp, Register, SendMessage, Transfer, Unregister
 from jzrx.errors import CallError
 from jzrx.events import CallRefused, MessageReceived
@@ -17,7 +18,6 @@ from jzrx.incoming import IncomingCall
 from jzrx.sip import connection as connections
 from jzrx.sip import registration as registrations
 from jzrx.sip.admission import refusal_of
-from jzrx.sip.advice import advice
 from jzrx.sip.calls import CALL, Calls
 from jzrx.sip.causes import headers_of, words_of
 from jzrx.sip.config import AgentConfig
@@ -278,8 +278,8 @@ class Agent:
         if token and status < 300:
             self._put(Settle(int(token), status))
         elif token:
-            hint = advice("message", status, reason)
-            error = CallError(f"the message was not delivered: {status} {reason}{hint}", status, reason)
+            what_to_do = hint("message", status, reason)
+            error = CallError(f"the message was not delivered: {status} {reason}{what_to_do}", status, reason)
             self._put(Settle(int(token), None, error))
 
     # --- what the transaction layer hands up (`TransactionUser`) -----------------------------------------------------

@@ -2,8 +2,8 @@
 
 from attrs import frozen
 
+from jzrx.advice import hint
 from jzrx.errors import CallError
-from jzrx.sip.advice import advice
 from jzrx.sip.message import Request, Response
 from jzrx.sip.params import Params, split_list
 from jzrx.sip.redirects import targets_of
@@ -80,13 +80,12 @@ def cause_of_cancel(request: Request) -> CallEndCause:
 
 def error_of(cause: CallEndCause, what: str) -> CallError:
     """The error that an action raises for `cause`. `what` begins the sentence: "call to bob failed"."""
-    hint = "" if cause.originator == "local" else advice("call", cause.code, cause.reason)
-    return CallError(f"{what}: {cause.code} {cause.reason}{hint}", cause.code, cause.reason)
+    return CallError(f"{what}: {cause}", cause.code, cause.reason)
 
 
 def transfer_error(code: int, reason: str) -> CallError:
     """The error of a transfer that did not come about."""
-    return CallError(f"the transfer failed: {code} {reason}{advice('transfer', code, reason)}", code, reason)
+    return CallError(f"the transfer failed: {code} {reason}{hint('transfer', code, reason)}", code, reason)
 
 
 def headers_of(message: Request | Response) -> tuple[tuple[str, str], ...]:

@@ -233,7 +233,7 @@ def _notice(event: Event, known: Mapping[str, CallView]) -> str:
             if not event.was_answered and call is not None and call.is_incoming:
                 return f"missed a call from {call.who}"
             if not event.was_answered or cause.code != 200:
-                return f"{_who(event.call_id, known)}: {cause.code} {cause.reason}"
+                return f"{_who(event.call_id, known)}: {cause}"
             return ""
         case _:
             return ""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,13 +13,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from reactivex import operators
 
 from jzrx import CallEndCause, CallState, JambonzCall, create_jambonz_client
 from jzrx.cli.call import _check
 from jzrx.cli.exits import CommandError, Exit
 from jzrx.media.measure import dominant_tone
 from jzrx.testing import EmbeddedSbc
-from tests.cli.commands import run
+from tests.cli.commands import JZRX, run
 from tests.media.test_measure import sine
 
 
@@ -82,6 +84,8 @@ async def test_the_steps_are_taken_in_their_order(sbc: EmbeddedSbc, tmp_path: Pa
     ("arguments", "environment", "status", "said"),
     [
         (("busy",), {}, 5, "486 Busy Here"),
+        (("nobody",), {}, 5, "480 no configured application; nobody of that name is registered"),
+        (("echo", "--play", "/dev/null"), {}, 2, "no regular file"),
         (("noanswer", "--timeout", "0.5"), {}, 6, "408 No Answer"),
         (("echo",), {"JZRX_PASSWORD": "wrong"}, 4, "403"),
         (("echo",), {"JZRX_SERVER": "ws://localhost:1"}, 3, "localhost:1"),
@@ -153,19 +157,64 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-async def test_an_interrupted_call_is_hung_up(sbc: EmbeddedSbc) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+async def test_an_interrupted_call_is_hung_up(sbc: EmbeddedSbc, how: signal.Signals, tmp_path: Path) -> None:
     async with create_jambonz_client(server=sbc.url, username="bob", password="builder") as bob:
         bob.on("incoming", lambda call: call.answer())
         calling = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", INTERRUPTIBLE, "call", "bob", env={**os.environ, **account(sbc)},
+            sys.executable, "-c", INTERRUPTIBLE, "call", "bob", "--record", str(tmp_path / "heard.wav"),
+            env={**os.environ, **account(sbc)},
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         await bob.snapshot.wait(
             lambda snapshot: any(call.state is CallState.CONNECTED for call in snapshot.calls.values()), timeout=20
         )
         (call,) = bob.calls.values()
-        calling.send_signal(signal.SIGINT)
+        await call.audio.incoming.pipe(operators.take(25))  # some of it has been recorded, too
+        calling.send_signal(how)
         assert (await call.finished()).code == 200
         assert await calling.wait() == 130
         assert calling.stderr is not None
         assert await calling.stderr.read() == b""
+    with wave.open(str(tmp_path / "heard.wav")) as file:
+        assert file.getnframes() > 0
+
+
+@pytest.mark.parametrize("arguments", [("--record", "/dev/full"), ("--json",)])
+async def test_a_full_disk_ends_the_call_with_one_line(sbc: EmbeddedSbc, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [*JZRX, "call", "echo", *arguments],
+            env={**os.environ, **account(sbc)},
+            stdout=full if "--json" in arguments else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,  # seconds: the echo would go on for ever
+            check=False,
+        )
+    what = "the output" if "--json" in arguments else "--record /dev/full"
+    assert (done.returncode, done.stderr) == (2, f"jzrx call: cannot write {what}: No space left on device\n")
+
+
+async def test_a_call_whose_snapshots_nobody_reads_any_more_ends(sbc: EmbeddedSbc) -> None:
+    calling = await asyncio.create_subprocess_exec(
+        *JZRX, "call", "echo", "--json", env={**os.environ, **account(sbc)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert calling.stdout is not None
+    assert calling.stderr is not None
+    await calling.stdout.readline()
+    calling._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined] - as `head -1` does
+    async with asyncio.timeout(20):
+        assert (await calling.wait(), await calling.stderr.read()) == (0, b"")
+
+
+async def test_the_status_tells_also_where_no_error_can_be_written(sbc: EmbeddedSbc) -> None:
+    for closing in ("2>&-", "2>/dev/full"):
+        command = f"{shlex.join(JZRX)} call busy {closing}"
+        done = await asyncio.to_thread(
+            subprocess.run, command, shell=True, env={**os.environ, **account(sbc)}, stdout=subprocess.DEVNULL,
+            timeout=20, check=False,
+        )  # fmt: skip
+        assert done.returncode == 5, closing

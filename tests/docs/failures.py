@@ -70,7 +70,7 @@ RETURNED = {
     ("sip.registration", "_hint"): Maker("RegistrationError", form=f"{HOLE}{{}}", default_code=HOLE),
 }
 # Tables of tuples, the last part of which is a text.
-TABLES = {("sip.advice", "_ADVICE"): Maker("CallError", form=f"{HOLE}; {{}}", default_code=HOLE)}
+TABLES = {("advice", "_ADVICE"): Maker("CallError", form=f"{HOLE}; {{}}", default_code=HOLE)}
 
 
 @frozen

@@ -6,10 +6,10 @@ unanswered, and a key press must not cost the call (against RFC 3261 section 12.
 
 from attrs import evolve
 
+from jzrx.advice import hint
 from jzrx.commands import HangUp, SendDtmfInfo, SendInfo
 from jzrx.errors import CallError
 from jzrx.events import DtmfReceived, DtmfSent, InfoReceived, MessageReceived
-from jzrx.sip.advice import advice
 from jzrx.sip.causes import (
     NORMAL_CLEARING,
     cause_of_bye,
@@ -198,7 +198,7 @@ def tone_failed(session: Session, code: int, reason: str) -> Step:
     if not session.tones:
         return session, []
     job, *rest = session.tones
-    error = CallError(f"DTMF was not accepted: {code} {reason}{advice('tones', code, reason)}", code, reason)
+    error = CallError(f"DTMF was not accepted: {code} {reason}{hint('tones', code, reason)}", code, reason)
     outputs: list[SessionOutput] = [CancelTimer(session.timer("tone timeout")), *settle(job.token, error)]
     session, more = next_tone(evolve(session, tone_tag=None, tones=tuple(rest)))
     return session, outputs + more
@@ -225,7 +225,7 @@ def failed(session: Session, tag: str, code: int, reason: str) -> Step:
     """One of our requests in the dialog was refused, or got no answer."""
     if tag == session.tone_tag:
         return tone_failed(session, code, reason)
-    error = CallError(f"INFO was not accepted: {code} {reason}{advice('info', code, reason)}", code, reason)
+    error = CallError(f"INFO was not accepted: {code} {reason}{hint('info', code, reason)}", code, reason)
     return _info_done(session, tag, error)
 
 

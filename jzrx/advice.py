@@ -5,7 +5,7 @@ The words are those of jambonz, whose meaning the codes alone do not show.
 
 from typing import Final, Literal
 
-__all__ = ["What", "advice"]
+__all__ = ["What", "advice", "hint"]
 
 What = Literal["call", "transfer", "message", "tones", "info"]
 """What was refused."""
@@ -29,8 +29,14 @@ _ADVICE: Final[tuple[tuple[What, tuple[int, ...], str, str], ...]] = (
 
 
 def advice(what: What, code: int, reason: str) -> str:
-    """What to do, after a semicolon; nothing where only the other side knows."""
+    """What to do; nothing where only the other side knows."""
     for about, codes, words, text in _ADVICE:
         if about == what and code in codes and words in reason:
-            return f"; {text}"
+            return text
     return ""
+
+
+def hint(what: What, code: int, reason: str) -> str:
+    """The advice after a semicolon, for the end of a message; nothing without one."""
+    text = advice(what, code, reason)
+    return f"; {text}" if text else ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jzrx.sip.advice import What, advice
+from jzrx.advice import What, advice, hint
 from jzrx.sip.causes import error_of, transfer_error
 from jzrx.types import CallEndCause
 
@@ -36,7 +36,7 @@ def test_advice(what: What, code: int, reason: str, says: str) -> None:
     text = advice(what, code, reason)
     assert says in text
     assert bool(text) is bool(says)
-    assert text.startswith("; ") or not text
+    assert hint(what, code, reason) == (f"; {text}" if text else "")
 
 
 def test_it_ends_the_message_and_leaves_code_and_reason() -> None:
@@ -46,3 +46,11 @@ def test_it_ends_the_message_and_leaves_code_and_reason() -> None:
     ours = CallEndCause(404, "Not Found", "local")
     assert str(error_of(ours, "the call failed")) == "the call failed: 404 Not Found", "we know why we refused"
     assert str(transfer_error(486, "Busy Here")) == "the transfer failed: 486 Busy Here"
+
+
+def test_a_cause_says_what_to_do() -> None:
+    cause = CallEndCause(480, "no configured application")
+    assert cause.advice.startswith("nobody of that name is registered")
+    assert str(cause) == f"480 no configured application; {cause.advice}"
+    declined = CallEndCause(404, "Not Found", "local")
+    assert (declined.advice, str(declined)) == ("", "404 Not Found")
