@@ -154,7 +154,8 @@ async def plays(pulseaudio: PulseAudio, speaker: str, hz: float) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if skipped := [report for report in terminalreporter.getreports("skipped") if "devices" in report.keywords]:
+    reports = terminalreporter.getreports("skipped")  # of tests, and of modules, which have no keywords
+    if skipped := [report for report in reports if "devices" in getattr(report, "keywords", ())]:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"{len(skipped)} tests of microphones and speakers did not run: {MISSING}", red=True)
 

@@ -12,6 +12,9 @@ from jzrx.media.ice_servers import Server
 
 __all__ = ["probe"]
 
+GIVE_BACK = 1.0
+"""Seconds that a TURN server may take to give up what it has allocated."""
+
 
 async def probe(server: Server) -> tuple[str, int]:
     """The address that a call would get from `server`: as it sees us (STUN), or one of its own (TURN).
@@ -43,8 +46,8 @@ async def _bind(address: tuple[str, int]) -> tuple[str, int]:
 
 
 async def _allocate(server: Server, address: tuple[str, int]) -> tuple[str, int]:
-    transport, _ = await turn.create_turn_endpoint(
-        asyncio.DatagramProtocol,
+    transport, relayed = await turn.create_turn_endpoint(
+        _Relayed,
         address,
         server.username,
         server.credential,
@@ -55,6 +58,19 @@ async def _allocate(server: Server, address: tuple[str, int]) -> tuple[str, int]
         return cast(tuple[str, int], transport.get_extra_info("sockname"))
     finally:
         transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_BACK):
+                await relayed.closed.wait()
+
+
+class _Relayed(asyncio.DatagramProtocol):
+    """The end of a relay that relays nothing."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
 
 
 class _Asking(asyncio.DatagramProtocol):
