@@ -6,6 +6,7 @@ It needs no sound card, no D-Bus and no user's session.
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -123,6 +124,11 @@ class PulseAudio:
                 yield process
             finally:
                 process.kill()
+
+    def hang(self) -> None:
+        """Answer nothing from now on, and still be there."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> None:
         self.pulse.close()

@@ -1,10 +1,12 @@
 """The media thread: a loop, the wheel on it, and the crossings to the applications' loops.
 
-It lives from its first session to its last.
+It lives from its first session to its last, and at the longest until the interpreter exits.
 """
 
 import asyncio
+import atexit
 import concurrent.futures
+import contextlib
 import logging
 import os
 import sys
@@ -19,6 +21,7 @@ from jzrx.media.wheel import Wheel
 
 __all__ = ["Closable", "MediaThread"]
 
+END_TIMEOUT = 2.0  # s, that the interpreter waits for the media as it exits
 WATCH_INTERVAL = 0.25  # s, between looks for application loops that were closed under their calls
 
 T = TypeVar("T")
@@ -55,6 +58,7 @@ class MediaThread:
         self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._ended.set_running_or_notify_cancel()  # so that nobody who waits for it can cancel it
         self._thread = threading.Thread(target=self._run, name="jzrx-media", daemon=True)
+        atexit.register(self._end)
         self._thread.start()
 
     # --- from any thread ---
@@ -86,6 +90,12 @@ class MediaThread:
         if self._over:
             await asyncio.wrap_future(self._ended)
             self._thread.join()  # it has nothing left to do
+
+    def _end(self) -> None:
+        """The interpreter exits: close what is open, so that nothing of ours runs while it takes itself apart."""
+        with contextlib.suppress(RuntimeError):  # ended, or in another process
+            self.call(self._close_all)
+            self._thread.join(END_TIMEOUT)
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid and not self._over:
@@ -120,6 +130,7 @@ class MediaThread:
         finally:
             if self._switch_interval is not None:
                 sys.setswitchinterval(before)
+            atexit.unregister(self._end)
             self._ended.set_result(None)
 
     async def _serve(self) -> None:
@@ -142,7 +153,15 @@ class MediaThread:
         orphans = [resident for resident, way in self._residents.items() if way is crossing]
         if orphans:
             logger.warning("an event loop was closed with %d calls open: their media is closed", len(orphans))
-        for resident in orphans:
+        self._close(orphans)
+
+    def _close_all(self) -> None:
+        residents = list(self._residents)
+        self._residents.clear()
+        self._close(residents)
+
+    def _close(self, residents: list[Closable]) -> None:
+        for resident in residents:
             task = self.loop.create_task(resident.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

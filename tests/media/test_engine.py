@@ -227,12 +227,15 @@ def test_a_loop_that_ends_with_calls_open_ends_the_thread_with_one_line(caplog: 
     assert "2 calls open" in caplog.text
 
 
-def test_an_interpreter_that_exits_with_calls_open_does_not_wait() -> None:
+def test_an_interpreter_that_exits_with_calls_open_closes_them_and_does_not_wait() -> None:
     script = """
-        import asyncio
+        import asyncio, atexit, threading
         from jzrx.media.engine import MediaEngine
         from jzrx.media.sources import tone
         from jzrx.ports import MediaConfig
+
+        # What is registered first is called last.
+        atexit.register(lambda: print("left:", *(thread.name for thread in threading.enumerate())))
 
         async def leave():
             loop = asyncio.get_running_loop()
@@ -251,6 +254,7 @@ def test_an_interpreter_that_exits_with_calls_open_does_not_wait() -> None:
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=20, check=True
     )
     assert "up" in done.stdout
+    assert done.stdout.endswith("left: MainThread\n")
     assert time.monotonic() - started < 10
     assert "Traceback" not in done.stderr
     assert "never" not in done.stderr

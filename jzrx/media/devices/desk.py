@@ -6,9 +6,14 @@ Rules
   at none, and tries again. So what is unplugged falls back, and what is plugged in again returns.
 - Make before break: a stream ends after its taps are at the next one.
 - All taps at one device share its stream.
+- The interpreter does not exit under the thread: it closes the streams first. Where a device holds it up, PortAudio is
+  left as it is.
 """
 
+import atexit
+import contextlib
 import logging
+import os
 import queue
 import threading
 import time
@@ -18,7 +23,7 @@ from typing import TypeVar
 
 from jzrx.media.devices.backend import SoundSystem
 from jzrx.media.devices.device import AudioDevice, Kind, Plugged
-from jzrx.media.devices.library import DeviceError
+from jzrx.media.devices.library import DeviceError, abandon_portaudio, load_portaudio
 from jzrx.media.devices.portaudio import PortAudioStream
 from jzrx.media.devices.ring import FRAME
 from jzrx.media.devices.taps import DeviceChoice, InputTap, OutputTap, Tap
@@ -30,6 +35,7 @@ __all__ = ["Desk", "desk"]
 KINDS: tuple[Kind, Kind] = ("audioinput", "audiooutput")
 WATCH = 0.5  # s, between looks for what was plugged in or out
 RETRY = 5.0  # s, before a device that could not be opened is tried again
+END_TIMEOUT = 3.0  # s, that the interpreter waits for the devices as it exits
 SILENCE = bytes(FRAME * 2)
 NOWHERE: dict[Kind, str] = {"audioinput": "silence is sent", "audiooutput": "nothing is heard"}
 
@@ -60,9 +66,11 @@ class Desk:
 
     def __init__(self, system: SoundSystem | None = None) -> None:
         self._system = system or SoundSystem()
-        self._lock = threading.Lock()  # of the next two
+        self._lock = threading.Lock()  # of the next three
         self._work = queue.SimpleQueue[Callable[[], object]]()
         self._thread: threading.Thread | None = None
+        self._over = False  # the interpreter exits
+        self._pid = 0  # of the process that the thread is in
         # From here on the thread's own.
         self._taps: tuple[Tap, ...] = ()
         self._running: dict[Kind, list[_Running]] = {"audioinput": [], "audiooutput": []}
@@ -112,15 +120,39 @@ class Desk:
 
         done.set_running_or_notify_cancel()
         with self._lock:
+            if self._over:
+                done.set_exception(DeviceError("the program ends: there are no audio devices any more"))
+                return done
+            if self._thread is not None and os.getpid() != self._pid:
+                done.set_exception(DeviceError("audio devices in use do not survive fork(): use spawn"))
+                return done
             self._work.put(run)
-            if self._thread is None or not self._thread.is_alive():  # it does not survive a fork
+            if self._thread is None:
+                self._pid = os.getpid()
                 self._thread = threading.Thread(target=self._run, name="jzrx-audio", daemon=True)
+                atexit.register(self._end)
                 self._thread.start()
         return done
+
+    def _end(self) -> None:
+        """The interpreter exits."""
+        thread = self._thread
+        if os.getpid() == self._pid and thread is not None:
+            with self._lock:
+                self._over = True
+                self._work.put(lambda: self._change(()))
+            thread.join(END_TIMEOUT)
+        if os.getpid() != self._pid or (thread is not None and thread.is_alive()):
+            abandon_portaudio()
 
     # --- on the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        # sounddevice ends PortAudio as the interpreter exits, and what was registered last is called first: we.
+        with contextlib.suppress(DeviceError):
+            load_portaudio()
+            atexit.unregister(self._end)
+            atexit.register(self._end)
         while True:
             try:
                 work = self._work.get(timeout=WATCH if self._taps else 0)
@@ -132,6 +164,7 @@ class Desk:
                     if self._work.empty():
                         self._system.close()
                         self._thread = None
+                        atexit.unregister(self._end)
                         return
             else:
                 work()

@@ -1,10 +1,13 @@
 """The libraries of the extra `[audio]`, loaded when a device is first used, and never before."""
 
+import atexit
+import ctypes
 import importlib
 import importlib.util
+import sys
 from typing import Any
 
-__all__ = ["DeviceError", "is_installed", "load_portaudio", "load_pulsectl"]
+__all__ = ["DeviceError", "abandon_portaudio", "is_installed", "load_portaudio", "load_pulsectl"]
 
 INSTALL = "pip install 'jzrx[audio]'"
 
@@ -41,3 +44,16 @@ def load_pulsectl() -> Any | None:
         return importlib.import_module("pulsectl")
     except (ImportError, OSError):
         return None
+
+
+def abandon_portaudio() -> None:
+    """At the interpreter's exit, with a thread inside PortAudio: let it be neither terminated nor unloaded.
+
+    sounddevice does the former in a handler of its own, and Python the latter as the last reference goes; the thread
+    would run on in memory that is gone.
+    """
+    sounddevice = sys.modules.get("sounddevice")  # which may still be loading
+    if (handler := getattr(sounddevice, "_exit_handler", None)) is not None:
+        atexit.unregister(handler)
+    if (library := getattr(sounddevice, "_lib", None)) is not None:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
