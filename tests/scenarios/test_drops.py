@@ -191,3 +191,10 @@ def test_what_waited_too_long_for_the_flow_is_not_kept() -> None:
     play(phone, messages, until=3600)
     assert all(settled.error is not None for (settled,) in list(phone.settled.values())[1:])
     assert len(phone.engine._agent._layer._unsent) == 0
+
+
+def test_a_200_whose_ack_the_drop_swallowed_is_acknowledged_again() -> None:
+    phone, peer = calling(chance=0.0)
+    play(phone, {2.6: peer.wire.drop, 6: lambda: peer.reply("INVITE", 200, sdp=ANSWER)}, until=7)
+    assert len(phone.sent("ACK")) == 2
+    assert phone.events(CallEnded) == []

@@ -235,8 +235,12 @@ class EmbeddedSbc:
     def flow_ended(self, flow: Flow) -> None:
         """The flow has no socket and no call any more."""
         if flow in self._flows:
-            self._flows.discard(flow)
-            self.spawn(flow.close())
+            self.spawn(self._end(flow))
+
+    async def _end(self, flow: Flow) -> None:
+        """It is one of ours until nothing is left of it, so that `stop` waits for that, too."""
+        await flow.close()
+        self._flows.discard(flow)
 
     def request_in_call(self, leg: Leg, request: Request) -> bool:
         """A request in an answered call."""

@@ -8,9 +8,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from jzrx.testing.sbc.server import EmbeddedSbc
-from tests.interop.rawphone import RawMessage, RawPhone
+from tests.interop.rawphone import RawMessage, RawPhone, raw_phone
 from tests.testing.sbc.calling import dial, send
-from tests.testing.sbc.conftest import Connect
+from tests.testing.sbc.conftest import USERS, Connect
 
 
 async def unchallenged(phone: RawPhone, *headers: str, uri: str = "sip:localhost", to: str = "") -> RawMessage:
@@ -233,6 +233,21 @@ async def test_a_stopped_server_can_be_started_again_on_its_port() -> None:
     assert server.url == url
     await server.stop()
     await server.stop()
+
+
+async def test_a_stop_waits_for_what_is_left_of_a_client_that_has_just_gone() -> None:
+    """Its call rings; the server is stopped in the moment in which it hears that the client is away."""
+    server = await EmbeddedSbc(USERS).start()
+    gone = asyncio.Event()
+    async with raw_phone(server.url, "alice", USERS["alice"], "localhost") as alice:
+        before = asyncio.all_tasks()
+        ringing = await dial(alice, "noanswer")
+        assert (await alice.answer(ringing, 101)).status == 183
+        server.events.subscribe(lambda event: event.what == "closed" and gone.set())
+        server.drop()
+        await gone.wait()
+        await server.stop()
+        assert asyncio.all_tasks() <= before
 
 
 async def test_a_taken_port_is_said_in_one_line(sbc: EmbeddedSbc) -> None:
