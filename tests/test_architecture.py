@@ -92,6 +92,7 @@ STORE_EDGE = {"jzrx.store.store", "jzrx.store.observable", "jzrx.store.hot"}  # 
 ONLY_IN = {
     "aioice": ("jzrx.media.transport", "jzrx.media.candidates", "jzrx.media.probe"),
     "aiortc": ("jzrx.media",),
+    "pylibsrtp": ("jzrx.media.srtp",),
     "websockets": ("jzrx.sip.transport", "jzrx.testing"),
 }
 

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Literal, cast
 
-import pylibsrtp
 from aioice import Candidate, Connection, stun
 from aioice.ice import CandidatePair, StunProtocol, relayed_candidate
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
@@ -23,6 +22,7 @@ from jzrx.media.candidates import most_reachable, prioritize, reflexive, usable
 from jzrx.media.ice_servers import Server
 from jzrx.media.rtp import classify
 from jzrx.media.sdp import AudioDescription, Fingerprint
+from jzrx.media.srtp import Error, Srtp
 from jzrx.ports import MediaError
 
 __all__ = ["Certificate", "IceDtls"]
@@ -32,7 +32,6 @@ SETUP_TIMEOUT = 10.0  # s, from the other side's parameters to keys
 CLOSE_TIMEOUT = 0.5  # s, for a TURN server to free the allocation
 CHECK_INTERVAL = 0.02  # s, between two connectivity checks (Ta, RFC 8445 section 14.2)
 MAX_QUEUED = 64  # DTLS datagrams that wait for the handshake
-MAX_DATAGRAM = 1500  # bytes, what libsrtp's Python binding takes
 LOOPBACK = ["127.0.0.1", "::1"]
 
 logger = logging.getLogger("jzrx.media")
@@ -258,8 +257,8 @@ class IceDtls:
         self._on_lost = on_lost
         self._use(_Ice(servers=servers, loopback=loopback))
         self._dtls: RTCDtlsTransport | None = None
-        self._tx: pylibsrtp.Session | None = None
-        self._rx: pylibsrtp.Session | None = None
+        self._tx: Srtp | None = None
+        self._rx: Srtp | None = None
         self._media = 0  # datagrams of it that came
         self._keeps_quiet = False  # the DTLS association goes on without this way
         self._closing = False
@@ -371,7 +370,7 @@ class IceDtls:
                 if dtls.encrypted
                 else "the handshake failed"
             )
-        self._tx, self._rx = dtls._tx_srtp, dtls._rx_srtp
+        self._tx, self._rx = Srtp(dtls._tx_srtp), Srtp(dtls._rx_srtp)
 
     def take_keys(self, other: "IceDtls") -> None:
         """Go on with the DTLS association of `other`, which can carry media meanwhile; it will not say goodbye."""
@@ -425,11 +424,11 @@ class IceDtls:
             self._ice.send_media(self._tx.protect_rtcp(packet))
 
     def _media_received(self, data: bytes, kind: Literal["rtp", "rtcp"]) -> None:
-        if self._rx is None or len(data) > MAX_DATAGRAM:
+        if self._rx is None:
             return
         try:
             packet = self._rx.unprotect_rtcp(data) if kind == "rtcp" else self._rx.unprotect(data)
-        except pylibsrtp.Error as error:
+        except Error as error:
             logger.debug("dropped a datagram: %r", error)
             return
         self._media += 1

@@ -285,6 +285,7 @@ def test_g711_codes_survive_and_samples_move_by_half_a_step_at_most(codec: Codec
             above = bisect(values, sample)
             low, high = values[max(0, above - 1)], values[min(255, above)]
             assert heard in (low, high)
-            assert low == high or abs(heard - sample) <= 0.7 * (high - low) or not low <= sample <= high
+            # And by 3 for the two bits that mu-law leaves out of 16.
+            assert low == high or abs(heard - sample) <= 0.7 * (high - low) + 3 or not low <= sample <= high
             assert heard >= before  # louder never becomes softer
             before = heard
