@@ -50,6 +50,13 @@ async def test_the_test_of_the_readme_passes() -> None:
 
 
 @pytest.mark.parametrize(
+    "page", sorted((Path(__file__).parent.parent / "docs").glob("*.md")), ids=lambda page: page.stem
+)
+def test_the_readme_leads_to_every_page_of_the_docs(page: Path) -> None:
+    assert page.stem == "index" or f"(docs/{page.name})" in README
+
+
+@pytest.mark.parametrize(
     "room", sorted(module.name for module in pkgutil.iter_modules(jzrx.__path__) if module.name != "__main__")
 )
 def test_the_map_of_the_house_shows_every_room(room: str) -> None:
