@@ -194,6 +194,27 @@ async def test_a_person_decides(bench_with: BenchWith) -> None:
     assert reports(bench)[-1] == "200"
 
 
+async def test_a_decision_that_comes_too_late_is_none_on_the_next_transfer(bench_with: BenchWith) -> None:
+    """Nobody decided on carol for three minutes; the other side asks for dave now."""
+    answers: dict[str, asyncio.Future[bool]] = {}
+
+    async def ask(wanted: TransferRequest) -> bool:
+        answers[wanted.target] = asyncio.get_running_loop().create_future()
+        return await answers[wanted.target]
+
+    bench = await bench_with(accept_transfers=ask)
+    await outbound(bench, "bob")
+    refer(bench)
+    await bench.pass_time(185, step=1)
+    assert reports(bench)[-1] == "603"
+    refer(bench, "<sip:dave@example.com>", number=3)
+    await bench.pass_time(0.2)
+    assert answers[CAROL].cancelled()
+    answers["sip:dave@example.com"].set_result(True)
+    await bench.pass_time(0.2)
+    assert [str(invite.uri) for invite in bench.sent("INVITE")[1:]] == ["sip:dave@example.com"]
+
+
 async def test_nobody_decides_before_the_call_ends(bench_with: BenchWith) -> None:
     begun = asyncio.Event()
 

@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jzrx import commands, targets
@@ -71,9 +72,16 @@ class Transfers:
             then(answer is True)
             return
 
+        earlier = self._deciding.pop(call_id, None)
+        if earlier is not None:
+            earlier.cancel()  # it took too long: the transfer was refused, and this is another one
         task = asyncio.ensure_future(_wait_for(answer, then))
         self._deciding[call_id] = task
-        task.add_done_callback(lambda _: self._deciding.pop(call_id, None))
+        task.add_done_callback(partial(self._decided, call_id))
+
+    def _decided(self, call_id: str, task: "asyncio.Task[None]") -> None:
+        if self._deciding.get(call_id) is task:
+            del self._deciding[call_id]
 
     def _referred(self, event: TransferRequested, wanted: bool) -> None:
         line, call = self._phone.line, self._live(event.call_id)
