@@ -25,7 +25,7 @@ _STACK = 2 * _RADIUS + 2  # from one marble of a moment to the next
 _FRAME = 26  # the width of a frame, which is at least that of a marble
 _LONGEST = 6 * _FRAME  # a silence is not drawn longer than this
 _MOST_AT_ONCE = 6
-_TITLE = 14
+_TITLE = 20
 _GAP = 12
 _LABEL = 46  # labels of the axis are at least so far from each other
 _LEGEND_LINE = 18
@@ -90,7 +90,7 @@ def picture(strips: Sequence[Strip], *, ink: str = INK) -> str:
     body: list[str] = []
     top = 4.0
     for strip in strips:
-        body += [f'<text x="{_GAP}" y="{top + _TITLE - 3}" font-weight="600">{escape(strip.name)}</text>']
+        body += [f'<text x="{_GAP}" y="{top + 11:g}" font-weight="600">{escape(strip.name)}</text>']
         middle = top + _TITLE + strip.height / 2
         body += _line(strip, places, breaks, middle, fills)
         top += _TITLE + strip.height + _GAP

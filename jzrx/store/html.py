@@ -44,9 +44,10 @@ def call_html(call: "CallSnapshot") -> str:
         ("address", call.remote_uri),
         ("direction", call.direction),
         ("state", call.state),
-        ("remarks", _remarks(call)),
         ("audio path", call.media),
     ]
+    if remarks := _remarks(call):
+        rows.append(("remarks", remarks))
     if call.quality is not None:
         rows += [(name, value) for name, value in _quality(call.quality) if value is not None]
     if call.end_cause is not None:
