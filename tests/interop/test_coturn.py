@@ -1,13 +1,20 @@
-"""A real STUN and TURN server (coturn): what the preflight says of it."""
+"""A real STUN and TURN server (coturn): what the preflight says of it, and calls that it relays."""
 
+import asyncio
 import socket
 from pathlib import Path
 
 import pytest
+from aioice import Candidate
 
 from jzrx import PreflightStep, preflight
+from jzrx.events import CallEvent
+from jzrx.media.engine import MediaEngine
+from jzrx.media.sources import tone
+from jzrx.ports import IceServer, MediaConfig
 from tests.interop.conftest import ProgramFor
 from tests.interop.program import executable, free_ports
+from tests.media.parties import Party, way_of
 
 
 @pytest.fixture
@@ -66,3 +73,43 @@ async def test_a_turn_server_that_refuses_the_credentials(coturn: int) -> None:
     assert "401" in turn.detail
     assert "credential" in (turn.advice or "")
     assert "wrong" not in str(turn)
+
+
+def relayed(sdp: str) -> str:
+    """The description with its relayed candidates alone, and no other address."""
+    lines = [line for line in sdp.splitlines() if not line.startswith("a=candidate:") or " typ relay" in line]
+    assert " typ relay" in "".join(lines)
+    return "\r\n".join([*lines, ""])
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_call_by_way_of_relays(coturn: int, transport: str) -> None:
+    """Neither knows an address of the other but the relay's; they talk, hold, and talk again."""
+    server = IceServer((f"turn:127.0.0.1:{coturn}?transport={transport}",), username="phone", credential="relay")
+    engine, now = MediaEngine(), asyncio.get_running_loop().time
+
+    def party(hz: float) -> Party:
+        events: list[CallEvent] = []
+        config = MediaConfig(loopback=True, ice_servers=(server,), source=tone(hz))
+        return Party(engine.session("call", config, events.append, now), events)
+
+    alice, bob = party(440), party(1000)
+    alice.listen()
+    bob.listen()
+    try:
+        for held in (False, True, False):
+            answer = await bob.session.create_answer(relayed(await alice.session.create_offer(held=held)))
+            await alice.session.set_answer(relayed(answer))
+            async with asyncio.timeout(5):
+                await asyncio.gather(alice.session.ready(), bob.session.ready())
+            await bob.hears(None if held else 440)
+        await alice.hears(1000)
+        assert "relay" in {candidate.type for candidate in pair_of(alice)}
+    finally:
+        await asyncio.gather(alice.session.close(), bob.session.close())
+
+
+def pair_of(party: Party) -> tuple[Candidate, Candidate]:
+    """Between which two its media passes."""
+    pair = way_of(party)._ice._nominated[1]
+    return pair.local_candidate, pair.remote_candidate
