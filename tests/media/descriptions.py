@@ -3,7 +3,24 @@
 Written for these tests after what each kind of peer sends; ICE names, hashes and addresses are made up.
 """
 
+from jzrx.media.negotiation import LocalMedia
+from jzrx.media.sdp import Fingerprint
+
 FINGERPRINT = "7B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:1B:35:DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08"
+
+
+def local(ssrc: int, codec: str) -> LocalMedia:
+    """One of us, who would rather speak `codec`."""
+    return LocalMedia(
+        session_id=ssrc,
+        ssrc=ssrc,
+        cname=f"party-{ssrc}",
+        preferred=(codec,),
+        ice_ufrag="abcd",
+        ice_pwd="0123456789012345678901",
+        fingerprints=(Fingerprint("sha-256", FINGERPRINT),),
+    )
+
 
 CHROMIUM_OFFER = f"""v=0
 o=- 4962303333179871722 2 IN IP4 127.0.0.1

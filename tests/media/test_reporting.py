@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from attrs import define, evolve, field
 
-from jzrx.media.negotiation import Agreement, LocalMedia, apply_answer, make_answer, make_offer
+from jzrx.media.negotiation import Agreement, apply_answer, make_answer, make_offer
 from jzrx.media.rtcp import Goodbye, ReceiverReport, RtcpPacket, SenderReport, SourceDescription, parse_rtcp
-from jzrx.media.sdp import Direction, Fingerprint
+from jzrx.media.sdp import Direction
 from jzrx.media.sources import tone
 from jzrx.media.stats import mos
 from jzrx.media.stream import Stream
@@ -15,22 +15,10 @@ from jzrx.media.watch import QualityWatch
 from jzrx.phone.quality import since
 from jzrx.testing import Impairment
 from jzrx.testing.impair import BadPath
-from tests.media.descriptions import FINGERPRINT
+from tests.media.descriptions import local
 from tests.media.lines import VirtualTime
 
 TICK = 0.02
-
-
-def local(ssrc: int, codec: str) -> LocalMedia:
-    return LocalMedia(
-        session_id=ssrc,
-        ssrc=ssrc,
-        cname=f"party-{ssrc}",
-        preferred=(codec,),
-        ice_ufrag="abcd",
-        ice_pwd="0123456789012345678901",
-        fingerprints=(Fingerprint("sha-256", FINGERPRINT),),
-    )
 
 
 @define
