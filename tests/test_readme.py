@@ -49,11 +49,9 @@ async def test_the_test_of_the_readme_passes() -> None:
     await names["test_a_full_server_says_so"]()
 
 
-@pytest.mark.parametrize(
-    "page", sorted((Path(__file__).parent.parent / "docs").glob("*.md")), ids=lambda page: page.stem
-)
-def test_the_readme_leads_to_every_page_of_the_docs(page: Path) -> None:
-    assert page.stem == "index" or f"(docs/{page.name})" in README
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", README))))
+def test_the_links_lead_somewhere(link: str) -> None:
+    assert (Path(__file__).parent.parent / link).exists()
 
 
 @pytest.mark.parametrize(
