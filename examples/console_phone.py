@@ -12,11 +12,11 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import reactivex
 from account import account
-from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from jzrx import Action, JambonzError, UseJambonzClient, use_calls, use_jambonz_client
@@ -49,8 +49,8 @@ class ConsolePhone:
         """The phone, in one line."""
         parts = [self.phone.error.value or self.phone.state.value]
         if call := self.calls.current.value:
-            minutes, seconds = divmod(call.duration, 60)
-            parts.append(f"{call.remote_identity} {call.state} {minutes}:{seconds:02}{' muted' * call.is_muted}")
+            timer = timedelta(seconds=call.duration)
+            parts.append(f"{call.remote_identity} {call.state} {timer}{' muted' * call.is_muted}")
         if ringing := self.calls.incoming.value:
             parts.append(f"{ringing[0].remote_identity} is calling!")
         return " | ".join([*parts, " ".join([*self.commands(), "quit"])])
@@ -76,8 +76,8 @@ class ConsolePhone:
         loop, lines = asyncio.get_running_loop(), asyncio.StreamReader()
         keyboard, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         tick = reactivex.interval(1.0, scheduler=AsyncIOScheduler(loop))
-        changes = (self.phone.snapshot, self.calls.snapshot, tick)
-        with self.calls, closing(keyboard), CompositeDisposable(*(each.subscribe(self.show) for each in changes)):
+        changes = reactivex.merge(self.phone.snapshot, self.calls.snapshot, tick)
+        with self.calls, closing(keyboard), changes.subscribe(self.show):
             async with asyncio.TaskGroup() as doing:  # not one after the other: what rings can be hung up
                 doing.create_task(self.do("connect"))
                 async for line in lines:

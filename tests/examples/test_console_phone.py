@@ -64,16 +64,16 @@ async def test_an_outgoing_call(bob: JambonzClient) -> None:
     async with console() as phone:
         await phone.shows(r"registered \| call quit")
         phone.type("call bob")
-        await phone.shows(r"registered \| bob connected 0:0\d \| call hangup mute hold quit")
+        await phone.shows(r"registered \| bob connected 0:00:0\d \| call hangup mute hold quit")
         phone.type("hold")
-        await phone.shows(r"bob held 0:0\d \|")
+        await phone.shows(r"bob held 0:00:0\d \|")
         phone.type("hold")
-        await phone.shows(r"bob connected 0:0\d \|")
+        await phone.shows(r"bob connected 0:00:0\d \|")
         phone.type("mute")
-        await phone.shows(r"bob connected 0:0\d muted")
-        first, second = [await phone.shows(r"connected 0:0(\d) muted") for _ in range(2)]
+        await phone.shows(r"bob connected 0:00:0\d muted")
+        first, second = [await phone.shows(r"connected 0:00:0(\d) muted") for _ in range(2)]
         while first[1] == second[1]:  # the timer
-            second = await phone.shows(r"connected 0:0(\d) muted")
+            second = await phone.shows(r"connected 0:00:0(\d) muted")
         phone.type("hangup")
         await phone.shows(r"bob ended .*registered \| call quit")
         phone.type("call nobody")
@@ -134,7 +134,7 @@ async def test_without_an_account_there_is_an_sbc(monkeypatch: pytest.MonkeyPatc
         )
         await phone.shows("bob.* is calling!")
         phone.type("answer")
-        await phone.shows("connected 0:0")
+        await phone.shows("connected 0:00:0")
         phone.type("hangup")
         async with asyncio.timeout(PATIENCE):
             await caller.wait()

@@ -1,8 +1,10 @@
 """Where the examples are tried: an SBC that they find in their environment, and bob, whom they call."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +32,9 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+def picture(name: str, content: bytes) -> None:
+    """For eyes: JZRX_PICTURES names a folder."""
+    if folder := os.environ.get("JZRX_PICTURES"):
+        (Path(folder) / name).write_bytes(content)
