@@ -20,6 +20,8 @@ from qt_phone import QtPhone, main
 from jzrx import CallError, JambonzCall, JambonzClient, use_calls, use_jambonz_client
 from tests.examples.town import town, until
 
+pytestmark = pytest.mark.interop
+
 Scenario = Callable[[JambonzClient], Coroutine[Any, Any, None]]
 
 

@@ -10,7 +10,8 @@ had_rtpengine=$(status rtpengine-daemon)
 had_coturn=$(status coturn)
 tools/apt-install kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-extra-modules \
     rtpengine-daemon baresip-core sip-tester chromium coturn \
-    pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins
+    pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins \
+    libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3
 command -v npm >/dev/null || tools/apt-install nodejs npm
 
 # Where systemd runs Debian starts daemons on install. The tests start their own; one that the user had is left alone.
