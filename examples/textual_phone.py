@@ -21,9 +21,9 @@ from jzrx import JambonzError, UseCalls, UseJambonzClient, use_calls, use_jambon
 
 class TextualPhone(App[None]):
     CSS = """
-    Screen { padding: 1 2; }
-    Horizontal, Label { height: auto; padding: 0 1 1 0; }
-    #banner { background: $warning; color: black; padding: 1 2 0 2; }
+    Label { padding: 1; }
+    Horizontal { height: auto; & Button { margin-right: 1; } }
+    #banner { background: $warning; color: black; }
     """
 
     def __init__(self, phone: UseJambonzClient, calls: UseCalls) -> None:
