@@ -18,6 +18,7 @@ from tests.interop.program import Program, executable, free_ports
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.slow,
     pytest.mark.skipif(executable("chromium") is None, reason="chromium: run tests/interop/install.sh as root"),
 ]
 
