@@ -61,4 +61,5 @@ $(VENV)/ready: pyproject.toml
 $(VENV)/ready-dev: pyproject.toml $(VENV)/ready
 	@echo "installing the tools for tests and checks"
 	@$(PIP) install --editable '.[dev]'
+	@{ command -v cc >/dev/null && $(PIP) install pesq; } || echo "no C compiler: what is heard is not judged by PESQ"
 	@touch $@
