@@ -303,6 +303,8 @@ def test_their_reinvite_that_is_withdrawn() -> None:
     log = play(phone, {3: in_dialog("INVITE", invite, sdp=OFFER), 4: cancel}, until=5)
     assert [sent for _, sent, _ in brief(log) if sent] == ["100 INVITE", "200 CANCEL", "487 INVITE"]
     assert phone.events(CallEnded) == []
+    phone.describe = lambda wanted: "v=0 hold\r\n"
+    assert "INVITE" in [sent for _, sent, _ in brief(play(phone, {6: Hold(call_id="1")}, until=7))]  # nothing waits
 
 
 def test_their_many_reinvites_leave_nothing_behind() -> None:
