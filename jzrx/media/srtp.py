@@ -56,4 +56,5 @@ class Srtp:
         status: int = function(self._state, self._data, length)
         if status:
             raise Error(_errors[status])
-        return cast("bytes", view[: length[0]])
+        result: bytes = view[: length[0]]
+        return result

@@ -46,7 +46,7 @@ class Swresample:
             raise RuntimeError(f"libswresample failed with error {failed}.")
         weakref.finalize(self, functions.swr_free, ctypes.byref(state)).atexit = False
         self._convert = functions.swr_convert
-        self._state = state
+        self._address = state.value
         self._source = source
         self._target = target
         self._room = 0
@@ -64,8 +64,8 @@ class Swresample:
         if samples * self._target // self._source + _ROOM > self._room:
             self._make_room(samples)
         self._input.value = pcm
-        given = None if pcm is None else self._input_pointer
-        count = self._convert(self._state, self._output_pointer, self._room, given, samples)
+        given = None if pcm is None else self._input_address
+        count = self._convert(self._address, self._output_address, self._room, given, samples)
         return self._view[: 2 * max(0, count)].tobytes()
 
     def _make_room(self, samples: int) -> None:
@@ -73,9 +73,9 @@ class Swresample:
         self._buffer = ctypes.create_string_buffer(2 * self._room)
         self._view = memoryview(self._buffer)
         self._output = ctypes.c_char_p(ctypes.addressof(self._buffer))
-        self._output_pointer = ctypes.pointer(self._output)
+        self._output_address = ctypes.addressof(self._output)
         self._input = ctypes.c_char_p()
-        self._input_pointer = ctypes.pointer(self._input)
+        self._input_address = ctypes.addressof(self._input)
 
 
 @cache

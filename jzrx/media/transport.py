@@ -210,7 +210,8 @@ def _intercept(protocol: StunProtocol) -> None:
     def datagram_received(data: Any, addr: tuple[Any, ...]) -> None:
         kind = classify(data)
         if kind == "rtp" or kind == "rtcp":
-            cast("_Ice", protocol.receiver).on_media(data, kind)
+            receiver: Any = protocol.receiver
+            receiver.on_media(data, kind)
         elif kind is not None:
             if kind == "dtls":
                 cast("_Ice", protocol.receiver).handshake_received(protocol, (addr[0], addr[1]))

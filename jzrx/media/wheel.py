@@ -16,7 +16,7 @@ __all__ = ["Wheel"]
 
 TICK = 0.02  # s
 SLOTS = 4
-FEW = 16  # members that share a slot before the next one is begun
+FEW = 32  # members that share a slot before the next one is begun: their work fills half of it
 
 
 class Member(Protocol):
