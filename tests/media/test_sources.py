@@ -129,7 +129,7 @@ def test_a_wav_file_cut_off_plays_what_is_there(tmp_path: Path):
 
 
 def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path):
-    with pytest.raises(ValueError, match=r"no file .*nope\.wav"):
+    with pytest.raises(ValueError, match=r"no regular file .*nope\.wav"):
         wav(tmp_path / "nope.wav")
     with pytest.raises(ValueError, match="no file"):
         wav(tmp_path)
