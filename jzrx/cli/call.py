@@ -17,6 +17,7 @@ from jzrx.cli.running import run_in_order
 from jzrx.cli.screen import Screen
 from jzrx.cli.wav_file import WavFile
 from jzrx.media import silence, wav
+from jzrx.ui.printable import printable
 
 __all__ = ["Order", "Step", "run"]
 
@@ -75,7 +76,7 @@ async def _run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
             cause = await _lead(tell, call, order.steps, outlets)
             was_answered = call.snapshot.value.answered_at is not None
             if was_answered:
-                tell.line(f"ended after {call.duration} s: {cause}")
+                tell.line(f"ended after {call.duration} s: {printable(str(cause))}")
     _check(cause, was_answered=was_answered)
     return Exit.OK
 

@@ -7,6 +7,7 @@ from jzrx import PreflightStep, preflight
 from jzrx.cli.exits import CommandError, Exit
 from jzrx.cli.running import run_in_order
 from jzrx.cli.screen import Screen
+from jzrx.ui.printable import printable
 
 __all__ = ["run"]
 
@@ -26,7 +27,7 @@ async def _run(screen: Screen, account: Mapping[str, Any], target: str | None) -
     async for step in preflight(account, call=target):
         mark, colour = _MARKS[step.outcome]
         took = f"{step.seconds * 1000:6.0f} ms" if step.outcome != "skipped" else " " * 9
-        screen.line(f"{step.name:<13}{screen.paint(mark.ljust(8), 'bold', colour)}{took}  {step.detail}")
+        screen.line(f"{step.name:<13}{screen.paint(mark.ljust(8), 'bold', colour)}{took}  {printable(step.detail)}")
         if step.advice:
             screen.line(f"{'':<32}{screen.paint(step.advice, 'bold')}")
         if not step.ok and first is None:

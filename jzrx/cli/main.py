@@ -11,6 +11,7 @@ from typing import TextIO
 from jzrx.cli.exits import Exit, as_command_error
 from jzrx.cli.parser import make_parser
 from jzrx.cli.screen import Screen
+from jzrx.ui.printable import printable
 
 __all__ = ["main"]
 
@@ -38,8 +39,9 @@ def _run(arguments: argparse.Namespace, errors: TextIO) -> int:
         if os.environ.get("JZRX_DEBUG"):
             raise
         failure = as_command_error(error)
+        message = printable(" ".join(failure.message.split()))
         with suppress(OSError):  # where it cannot be said, the status still tells
-            errors.write(f"jzrx {arguments.command}: {' '.join(failure.message.split())}\n")
+            errors.write(f"jzrx {arguments.command}: {message}\n")
             errors.flush()
         return failure.status
 

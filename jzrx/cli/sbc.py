@@ -10,6 +10,7 @@ from pathlib import Path
 from jzrx.cli.exits import CommandError, Exit
 from jzrx.cli.screen import Screen
 from jzrx.testing import EmbeddedSbc, SbcEvent
+from jzrx.ui.printable import printable
 
 __all__ = ["run"]
 
@@ -35,7 +36,7 @@ async def _serve(screen: Screen, sbc: EmbeddedSbc, users: dict[str, str], *, is_
 
     def show(event: SbcEvent) -> None:
         colour = _COLOURS.get(event.what, "dim")
-        screen.line(f"{time.strftime('%H:%M:%S')}  {screen.paint(str(event), colour)}")
+        screen.line(f"{time.strftime('%H:%M:%S')}  {screen.paint(printable(str(event)), colour)}")
 
     async with sbc:
         screen.line(f"url     {screen.paint(sbc.url, 'bold')}")

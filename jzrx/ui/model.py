@@ -46,6 +46,7 @@ class PhoneModel:
         self._background = background
         self._notice = ""
         self._messages: tuple[Message, ...] = ()
+        self._message_count = 0
         self._view = BehaviorSubject(self._derive())
         self._known: dict[str, CallView] = {}
         self._monitored: set[str] = set()
@@ -96,8 +97,9 @@ class PhoneModel:
     def do(self, action: str, call_id: str = "", **given: Any) -> None:
         """Do it; what goes wrong is shown as the notice, now or when the other side refuses.
 
-        connect, disconnect; call(target), send_message(target, body), swap; and of a call: answer, decline, hangup,
-        hold, unhold, toggle_mute, switch_to, send_dtmf(tones), transfer(target), connect_to(other).
+        connect, disconnect, toggle_do_not_disturb; call(target), send_message(target, body), swap; and of a call:
+        answer, decline, hangup, hold, unhold, toggle_mute, switch_to, send_dtmf(tones), transfer(target),
+        connect_to(other).
         """
         self._say("")
         try:
@@ -121,6 +123,8 @@ class PhoneModel:
                 return self._connected().send_message(given["target"], given["body"])
             case "swap":
                 return calls.swap()
+            case "toggle_do_not_disturb":
+                return calls.toggle_do_not_disturb()
             case _:
                 call = self._find(call_id)
                 # One that is over was so before the button was pressed.
@@ -191,6 +195,7 @@ class PhoneModel:
 
     def _add(self, message: Message) -> None:
         self._messages = (*self._messages, message)[-MESSAGES:]
+        self._message_count += 1
         self._show()
 
     def _say(self, notice: str) -> None:
@@ -215,7 +220,7 @@ class PhoneModel:
 
     def _derive(self) -> PhoneView:
         phone, calls = self.phone.snapshot.value, self.calls.snapshot.value
-        return view_of(self._account, phone, calls, self._notice, self._messages)
+        return view_of(self._account, phone, calls, self._notice, self._messages, self._message_count)
 
 
 def _notice(event: Event, known: Mapping[str, CallView]) -> str:

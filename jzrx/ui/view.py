@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from jzrx import (
     AllowedActions,
@@ -15,6 +15,7 @@ from jzrx import (
     UseCallsSnapshot,
     UseJambonzClientSnapshot,
 )
+from jzrx.ui.printable import printable
 
 __all__ = ["WARNINGS", "CallView", "Message", "PhoneView", "clock", "quality_line", "view_of"]
 
@@ -34,8 +35,8 @@ WARNINGS: Mapping[str, str] = {
 class Message:
     """A text that came from `peer`, or that we sent there."""
 
-    peer: str
-    body: str
+    peer: str = field(converter=printable)
+    body: str = field(converter=printable)
     is_ours: bool = False
 
 
@@ -44,9 +45,9 @@ class CallView:
     """One line of the phone. `seconds`: how long the call was up when the view was made; None before the answer."""
 
     id: str
-    who: str
-    uri: str
-    status: str
+    who: str = field(converter=printable)
+    uri: str = field(converter=printable)
+    status: str = field(converter=printable)
     state: CallState
     is_incoming: bool
     is_current: bool
@@ -61,16 +62,19 @@ class CallView:
 
 @frozen(kw_only=True)
 class PhoneView:
-    """The whole phone. `notice` is what went wrong last, in one sentence, or empty."""
+    """The whole phone. `notice` is what went wrong last, in one sentence, or empty. `messages` are the latest of the
+    `message_count` that there were."""
 
     account: str
     state: ClientState
     status: str
-    notice: str
+    notice: str = field(converter=printable)
+    do_not_disturb: bool
     calls: tuple[CallView, ...]
     incoming: tuple[CallView, ...]
     can: AllowedActions
     messages: tuple[Message, ...]
+    message_count: int
 
 
 def view_of(
@@ -79,6 +83,7 @@ def view_of(
     calls: UseCallsSnapshot,
     notice: str = "",
     messages: tuple[Message, ...] = (),
+    message_count: int = 0,
 ) -> PhoneView:
     """What is shown at one moment. `calls` in `PhoneView` leaves out those that ring here: they are `incoming`."""
     current = None if calls.current is None else calls.current.id
@@ -90,12 +95,14 @@ def view_of(
     return PhoneView(
         account=account,
         state=phone.state,
-        status=_STATUSES[phone.state],
+        status=_STATUSES[phone.state] + (", do not disturb" if calls.do_not_disturb else ""),
         notice=notice or phone.error or "",
+        do_not_disturb=calls.do_not_disturb,
         calls=tuple(view for call_id, view in views.items() if call_id not in ringing),
         incoming=tuple(views[call_id] for call_id in ringing),
         can=calls.can,
         messages=messages,
+        message_count=message_count,
     )
 
 

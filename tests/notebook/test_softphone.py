@@ -149,6 +149,38 @@ async def test_messages_and_what_went_wrong(lab: Lab, sbc: EmbeddedSbc, bob: Jam
         await notebook.phone.get_by_label("Message", exact=True).fill("hello")
         await notebook.phone.get_by_label("Message", exact=True).press("Enter")
         await notebook.shows("sip:bob@localhost: <b>hello</b>")  # as text, whatever it says
+        await notebook.phone.get_by_text("Messages").click()
+        for number in range(2):
+            await bob.send_message("alice", f"unread {number}")
+        await notebook.phone.get_by_text("Messages (2)", exact=True).click()
+        await notebook.shows("unread 1")
+        await notebook.phone.get_by_text("Messages", exact=True).wait_for()
+        wrong = "[role=log] li, [role=status] li, ul[role=log], ul[role=status]"
+        assert await notebook.phone.locator(wrong).count() == 0, "a list with another role is none to a screen reader"
+
+
+async def test_do_not_disturb_and_names_that_are_text_whatever_they_say(
+    lab: Lab, sbc: EmbeddedSbc, bob: JambonzClient
+) -> None:
+    name = "<img src=x onerror=document.title='hurt'>"
+    account = {"server": sbc.url, "username": "carol", "password": "singer", "display_name": name}
+    async with phone_in(lab, sbc) as notebook, create_jambonz_client(account, audio=tone) as carol:
+        await notebook.button("Do not disturb").click()
+        await notebook.shows("alice: registered, do not disturb")
+        assert await notebook.button("Do not disturb").get_attribute("aria-pressed") == "true"
+        assert (await carol.call("alice").finished()).code >= 400
+        await notebook.button("Do not disturb").click()
+        await notebook.phone.get_by_text("alice: registered", exact=True).wait_for()
+        for caller in (carol, bob):
+            caller.call("alice")
+            await notebook.phone.get_by_text("calls", exact=False).first.wait_for()
+            await notebook.button("Answer").click()
+            await notebook.phone.locator(".jzrx-banner").wait_for(state="hidden")
+        await notebook.phone.locator(".jzrx-who").get_by_text(name, exact=True).wait_for()
+        await notebook.phone.locator(".jzrx-current").get_by_role("button", name="Transfer", exact=True).click()
+        await notebook.button(f"Connect with {name}").wait_for()
+        assert await notebook.page.evaluate("document.title") != "hurt"
+        assert await notebook.phone.locator("img").count() == 0
 
 
 async def test_it_works_while_a_cell_runs(lab: Lab, sbc: EmbeddedSbc, bob: JambonzClient) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Button, DataTable, Input, Label, RichLog, Static
+from textual.widgets import Button, DataTable, Input, Label, RichLog, Static, Tab
 
 from jzrx import JambonzCall, JambonzClient, create_jambonz_client, use_jambonz_client
 from jzrx.media import silence, tone
@@ -96,7 +96,9 @@ async def test_an_outgoing_call_by_keyboard(sbc: EmbeddedSbc, bob: JambonzClient
     async with terminal(sbc) as phone:
         await phone.until(lambda: phone.label("#status") == "alice: registered")
         await phone.press(*"bob", "enter")
-        await phone.until(lambda: any("▶ bob connected 0:0" in row for row in phone.rows()))
+        await phone.until(
+            lambda: any(row.startswith("▶ connected 0:0") and row.endswith(" bob") for row in phone.rows())
+        )
         await phone.press("f6")
         await phone.until(lambda: "on hold" in phone.rows()[0])
         assert str(phone.screen.query_one("#toggle_hold", Button).label) == "Unhold F6"
@@ -193,6 +195,58 @@ async def test_messages_and_the_trace(sbc: EmbeddedSbc, bob: JambonzClient) -> N
         assert "REGISTER sip:localhost" in trace
         assert "wonderland" not in trace
         assert "Authorization: ***" in trace
+
+
+async def test_all_messages_are_shown_and_those_of_a_closed_tab_are_counted(
+    sbc: EmbeddedSbc, bob: JambonzClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jzrx.ui.model.MESSAGES", 3)
+    async with terminal(sbc) as phone:
+        await phone.until(lambda: phone.label("#status") == "alice: registered")
+        tab = phone.screen.query_one("#--content-tab-messages-tab", Tab)
+        for number in range(5):
+            await bob.send_message("alice", f"number {number} \x1b]2;title\x07")
+        await phone.until(lambda: tab.label_text == "Messages (5)")
+        await phone.click("#--content-tab-messages-tab")
+        log = phone.screen.query_one("#messages", RichLog)
+        await phone.until(lambda: len(log.lines) == 5 and tab.label_text == "Messages")
+        assert [line.text.strip() for line in log.lines] == [
+            f"sip:bob@localhost: number {number} ␛]2;title␇" for number in range(5)
+        ]
+        await bob.send_message("alice", "one more")
+        await phone.until(lambda: len(log.lines) == 6)
+        assert tab.label_text == "Messages"
+
+
+async def test_do_not_disturb_refuses_who_calls_until_it_is_taken_back(sbc: EmbeddedSbc, bob: JambonzClient) -> None:
+    async with terminal(sbc) as phone:
+        await phone.until(lambda: phone.label("#status") == "alice: registered")
+        await phone.press("ctrl+n")
+        await phone.until(lambda: phone.label("#status") == "alice: registered, do not disturb")
+        assert (await bob.call("alice").finished()).code >= 400
+        await phone.press("ctrl+n")
+        await phone.until(lambda: phone.label("#status") == "alice: registered")
+        call = bob.call("alice")
+        await phone.until(lambda: phone.screen.query_one("#banner").display)
+        await call.hangup()
+
+
+async def test_a_name_is_text_and_no_markup(sbc: EmbeddedSbc, bob: JambonzClient) -> None:
+    name = "[/red][@click=app.quit]x"
+    account = {"server": sbc.url, "username": "carol", "password": "singer", "display_name": name}
+    async with create_jambonz_client(account, audio=tone) as carol, terminal(sbc) as phone:
+        await phone.until(lambda: phone.label("#status") == "alice: registered")
+        for caller in (carol, bob):
+            caller.call("alice")
+            await phone.until(lambda: phone.screen.query_one("#banner").display)
+            await phone.press("f2")
+            await phone.until(lambda: any("connected" in row for row in phone.rows()))
+            await phone.until(lambda: not phone.screen.query_one("#banner").display)
+        assert any(name in row for row in phone.rows())
+        await phone.until(lambda: any("bob" in row and "connected" in row for row in phone.rows()))
+        await phone.press("f8")
+        dialog = phone.pilot.app.screen
+        assert str(dialog.query_one("#other-0", Button).label) == f"connect with {name}"
 
 
 @pytest.mark.parametrize(

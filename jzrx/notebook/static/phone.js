@@ -40,7 +40,7 @@ class Card {
     this.status = element("span", { className: "jzrx-status" });
     this.time = element("span", { className: "jzrx-time", role: "timer" });
     this.quality = element("div", { className: "jzrx-quality" });
-    this.warnings = element("ul", { className: "jzrx-warnings", role: "status", ariaLabel: "Warnings" });
+    this.warnings = element("div", { className: "jzrx-warnings", role: "status", ariaLabel: "Warnings" });
     this.hangup = button("Hang up", act("hangup"), { className: "jzrx-no" });
     this.mute = button("Mute", act("toggle_mute"), { className: "jzrx-toggle" });
     this.hold = button("Hold", () => press(this.shown.is_held ? "unhold" : "hold", id), { className: "jzrx-toggle" });
@@ -90,7 +90,7 @@ class Card {
     write(this.status, call.status + (call.is_muted ? ", muted" : ""));
     write(this.quality, call.quality);
     if (this.warnings.children.length !== call.warnings.length || call.warnings.some((text, i) => this.warnings.children[i].textContent !== text))
-      this.warnings.replaceChildren(...call.warnings.map((text) => element("li", { textContent: text })));
+      this.warnings.replaceChildren(...call.warnings.map((text) => element("div", { textContent: text })));
     this.hangup.disabled = !call.can.hangup;
     this.mute.disabled = !(call.can.mute || call.can.unmute);
     this.mute.ariaPressed = String(call.is_muted);
@@ -121,13 +121,14 @@ class Phone {
     this.model = model;
     this.sound = sound;
     this.cards = new Map();
-    this.shownMessages = 0;
+    this.shownMessages = this.readMessages = 0;
     this.heardAt = Date.now();
     const press = (...pressed) => this.press(...pressed);
     this.press = this.press.bind(this);
     this.state = element("span", { className: "jzrx-state", role: "status" });
     this.connection = button("Connect", () => press(this.view.can.disconnect ? "disconnect" : "connect"));
     this.audio = button("Browser audio", () => this.toggleSound(), { className: "jzrx-toggle", ariaPressed: "false" });
+    this.disturb = button("Do not disturb", () => press("toggle_do_not_disturb"), { className: "jzrx-toggle" });
     this.caller = element("strong");
     this.banner = element(
       "div",
@@ -148,13 +149,21 @@ class Phone {
     this.mine = meter("My level");
     this.theirs = meter("Level of the other side");
     this.list = element("ul", { className: "jzrx-calls", ariaLabel: "Calls" });
-    this.log = element("ul", { className: "jzrx-messages", role: "log", ariaLabel: "Messages" });
+    this.log = element("div", { className: "jzrx-messages", role: "log", ariaLabel: "Messages" });
     this.text = element("input", { placeholder: "message to whom stands above", ariaLabel: "Message", autocomplete: "off" });
+    this.unread = element("summary", { textContent: "Messages" });
+    this.messages = element(
+      "details",
+      { ontoggle: () => this.showUnread() },
+      this.unread,
+      this.log,
+      element("form", { onsubmit: (event) => { event.preventDefault(); this.pressSend(); } }, this.text),
+    );
     this.root = element(
       "section",
       // Jupyter's own keyboard commands keep out of it.
       { className: "jzrx", ariaLabel: "Phone", "data-lm-suppress-shortcuts": "true", onkeydown: (event) => event.stopPropagation() },
-      element("header", { className: "jzrx-row" }, this.state, this.connection, this.audio),
+      element("header", { className: "jzrx-row" }, this.state, this.connection, this.disturb, this.audio),
       this.banner,
       this.notice,
       element(
@@ -171,13 +180,7 @@ class Phone {
           "div",
           { className: "jzrx-side" },
           this.list,
-          element(
-            "details",
-            {},
-            element("summary", { textContent: "Messages" }),
-            this.log,
-            element("form", { onsubmit: (event) => { event.preventDefault(); this.pressSend(); } }, this.text),
-          ),
+          this.messages,
         ),
       ),
     );
@@ -222,6 +225,8 @@ class Phone {
     this.root.dataset.state = view.state;
     write(this.state, `${view.account}: ${view.status}`);
     write(this.connection, view.can.disconnect ? "Disconnect" : "Connect");
+    this.disturb.disabled = !view.can.disconnect;
+    this.disturb.ariaPressed = String(view.do_not_disturb);
     this.audio.ariaPressed = String(this.model.get("has_sound"));
     write(this.notice, view.notice);
     const [first, ...more] = view.incoming;
@@ -229,9 +234,19 @@ class Phone {
     if (first) write(this.caller, `${first.who} calls${more.length ? ` (and ${more.length} more)` : ""}`);
     this.dial.disabled = !view.can.call;
     this.showCalls(view.calls);
-    for (const message of view.messages.slice(this.shownMessages))
-      this.log.append(element("li", { textContent: `${message.is_ours ? "to " : ""}${message.peer}: ${message.body}` }));
-    this.shownMessages = view.messages.length;
+    const known = Math.max(0, view.messages.length - (view.message_count - this.shownMessages));
+    for (const message of view.messages.slice(known))
+      this.log.append(element("div", { textContent: `${message.is_ours ? "to " : ""}${message.peer}: ${message.body}` }));
+    while (this.log.children.length > view.messages.length) this.log.firstChild.remove();
+    this.shownMessages = view.message_count;
+    this.showUnread();
+  }
+
+  // How many came while they were not open.
+  showUnread() {
+    if (this.messages.open) this.readMessages = this.shownMessages;
+    const unread = this.shownMessages - this.readMessages;
+    write(this.unread, unread ? `Messages (${unread})` : "Messages");
   }
 
   showCalls(calls) {

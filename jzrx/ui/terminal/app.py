@@ -1,6 +1,5 @@
 """The phone in a terminal: a dial line and a dial pad, the calls, messages, the SIP trace."""
 
-from itertools import islice
 from typing import ClassVar, cast
 
 from rich.text import Text
@@ -11,6 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Input, Label, RichLog, Static, TabbedContent, TabPane
 
 from jzrx.ui.model import PhoneModel
+from jzrx.ui.printable import printable
 from jzrx.ui.terminal.calls import CallsTable, details
 from jzrx.ui.terminal.trace import TraceHandler
 from jzrx.ui.terminal.transfer import Destination, TransferDialog
@@ -58,12 +58,13 @@ class PhoneScreen(Screen[None]):
         Binding("f7", "swap", "Swap"),
         Binding("f8", "transfer", "Transfer"),
         Binding("f9", "connection", "Connection"),
+        Binding("ctrl+n", "toggle_do_not_disturb", "Do not disturb"),
     ]
 
     def __init__(self, model: PhoneModel) -> None:
         super().__init__()
         self._model = model
-        self._shown_messages = 0
+        self._shown_messages = self._read_messages = 0
         self._trace = TraceHandler(self._show_trace)
 
     def compose(self) -> ComposeResult:
@@ -145,13 +146,23 @@ class PhoneScreen(Screen[None]):
     def _show_messages(self, view: PhoneView) -> None:
         """Those that were not shown yet."""
         log = self.query_one("#messages", RichLog)
-        for message in islice(view.messages, self._shown_messages, None):
+        first = max(0, len(view.messages) - (view.message_count - self._shown_messages))
+        for message in view.messages[first:]:
             who = f"to {message.peer}" if message.is_ours else message.peer
             log.write(Text.assemble((f"{who}: ", "bold cyan" if message.is_ours else "bold green"), message.body))
-        self._shown_messages = len(view.messages)
+        self._shown_messages = view.message_count
+        self._show_unread()
+
+    def _show_unread(self) -> None:
+        """How many came while another tab was open."""
+        tabs = self.query_one(TabbedContent)
+        if tabs.active == "messages-tab":
+            self._read_messages = self._shown_messages
+        unread = self._shown_messages - self._read_messages
+        tabs.get_tab("messages-tab").label = f"Messages ({unread})" if unread else "Messages"
 
     def _show_trace(self, text: str) -> None:
-        self.query_one("#sip", RichLog).write(Text(text))
+        self.query_one("#sip", RichLog).write(Text(printable(text)))
 
     def _tick(self) -> None:
         self.query_one(CallsTable).tick(self._model.now, self._model.seconds)
@@ -173,6 +184,7 @@ class PhoneScreen(Screen[None]):
             "toggle_hold": can.hold or can.unhold,
             "swap": can.swap,
             "transfer": can.transfer,
+            "toggle_do_not_disturb": can.disconnect,
         }
         return True if allowed.get(action, True) else None
 
@@ -191,6 +203,10 @@ class PhoneScreen(Screen[None]):
         elif event.input.id == "message" and event.value:
             self._model.do("send_message", target=self._target, body=event.value)
             event.input.clear()
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        """Opened, the messages are read."""
+        self._show_unread()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Enter on a call."""
@@ -256,6 +272,10 @@ class PhoneScreen(Screen[None]):
     def action_connection(self) -> None:
         """Connect, or disconnect."""
         self._model.do("disconnect" if self._model.now.can.disconnect else "connect")
+
+    def action_toggle_do_not_disturb(self) -> None:
+        """Refuse whoever calls, or no more."""
+        self._model.do("toggle_do_not_disturb")
 
     @property
     def _target(self) -> str:

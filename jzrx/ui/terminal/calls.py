@@ -9,7 +9,8 @@ from jzrx.ui.view import CallView, PhoneView, clock
 
 __all__ = ["CallsTable", "details"]
 
-COLUMNS = {"mark": "", "who": "who", "status": "state", "time": "time", "warning": ""}
+COLUMNS = {"mark": "", "status": "state", "time": "time", "warning": "", "who": "who"}
+"""Who it is comes last: a name may be long, and the terminal narrow."""
 
 
 class CallsTable(DataTable[Text]):
@@ -61,10 +62,10 @@ def _cells(call: CallView) -> dict[str, Text]:
         status.append(", muted", style="yellow")
     return {
         "mark": Text("▶" if call.is_current else " ", style="bold green"),
-        "who": Text(call.who, style="bold" if call.is_current else ""),
         "status": status,
         "time": Text("" if call.seconds is None else clock(call.seconds)),
         "warning": Text("!" * len(call.warnings), style="bold yellow"),
+        "who": Text(call.who, style="bold" if call.is_current else ""),
     }
 
 

@@ -6,6 +6,7 @@ from attrs import frozen
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
@@ -38,7 +39,7 @@ class TransferDialog(ModalScreen[Destination | None]):
             yield Label(f"Transfer {self._call.who} to", markup=False)
             yield Input(placeholder="a number, a user or a SIP URI; Enter transfers", id="destination")
             for number, other in enumerate(self._others):
-                yield Button(f"connect with {other.who}", id=f"other-{number}")
+                yield Button(Content(f"connect with {other.who}"), id=f"other-{number}")
             yield Button("Leave it (Esc)", id="leave")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
