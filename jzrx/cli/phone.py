@@ -19,7 +19,8 @@ def run(account: Mapping[str, Any]) -> int:
         raise CommandError("it needs an extra: pip install 'jzrx[tui]'", Exit.USAGE)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):  # pyright: ignore[reportUnnecessaryComparison]
         raise CommandError("it needs a terminal; for scripts there is jzrx call", Exit.USAGE)
-    return run_in_order(_run(account))
+    # Not SIGHUP: without its terminal, what draws may wait for ever, and the phone would live on unseen.
+    return run_in_order(_run(account), signals=("SIGTERM",))
 
 
 async def _run(account: Mapping[str, Any]) -> int:
