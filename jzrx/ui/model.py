@@ -124,7 +124,8 @@ class PhoneModel:
             case "swap":
                 return calls.swap()
             case "toggle_do_not_disturb":
-                return calls.toggle_do_not_disturb()
+                calls.toggle_do_not_disturb()
+                return None
             case _:
                 call = self._find(call_id)
                 # One that is over was so before the button was pressed.
