@@ -67,8 +67,9 @@ class MediaPeer:
             thread,
             servers=servers,
             loopback=loopback,
-            on_rtp=self._rtp_received,
-            on_rtcp=self._rtcp_received,
+            # Looked up at each packet: `jzrx.testing.ImpairedMedia` puts a bad network between.
+            on_rtp=lambda packet: self._rtp_received(packet),
+            on_rtcp=lambda packet: self._rtcp_received(packet),
             changed=self._way_changed,
             crashed=self.crashed,
             tasks=self._tasks,
