@@ -51,7 +51,8 @@ class TextualPhone(App[None]):
         self.showing.dispose()
 
     def show(self, _: object = None) -> None:
-        """Show the phone as it is now."""
+        if not self.query("#status"):
+            return  # the screen has gone already
         phone, calls, of = self.phone.snapshot.value, self.calls.snapshot.value, self.phone.options
         self.query_one("#status", Label).update(f"{of.username} at {of.server}: {phone.error or phone.state}")
         self.query_one("#banner").display = bool(calls.incoming)
@@ -59,8 +60,9 @@ class TextualPhone(App[None]):
             self.query_one("#caller", Label).update(f"{calls.incoming[0].remote_identity} is calling")
         talking = ""
         if call := calls.current:
-            timer = timedelta(seconds=call.duration)
-            talking = f"{call.remote_identity}: {call.state} {timer}{' muted' * call.is_muted}"
+            talking = (
+                f"{call.remote_identity}: {call.state} {timedelta(seconds=call.duration)}{' muted' * call.is_muted}"
+            )
         self.query_one("#talking", Label).update(talking)
         for button in self.query(Button):  # their ids are names of `can`: call, hangup, hold or unhold, ...
             button.disabled = not (getattr(calls.can, button.id) or getattr(calls.can, f"un{button.id}", False))

@@ -116,6 +116,8 @@ class PhoneScreen(Screen[None]):
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def _show(self, view: PhoneView) -> None:
+        if not self._is_shown:
+            return
         self.query_one("#status", Label).update(f"{view.account}: {view.status}")
         self.query_one("#status").set_classes(view.state.value)
         notice = self.query_one("#notice", Label)
@@ -162,7 +164,13 @@ class PhoneScreen(Screen[None]):
         tabs.get_tab("messages-tab").label = f"Messages ({unread})" if unread else "Messages"
 
     def _show_trace(self, text: str) -> None:
-        self.query_one("#sip", RichLog).write(Text(printable(text)))
+        if self._is_shown:
+            self.query_one("#sip", RichLog).write(Text(printable(text)))
+
+    @property
+    def _is_shown(self) -> bool:
+        """Whether its widgets are there; they go before it hears that it ends."""
+        return bool(self.query("#status"))
 
     def _tick(self) -> None:
         self.query_one(CallsTable).tick(self._model.now, self._model.seconds)
