@@ -56,13 +56,11 @@ class TextualPhone(App[None]):
         phone, calls, of = self.phone.snapshot.value, self.calls.snapshot.value, self.phone.options
         self.query_one("#status", Label).update(f"{of.username} at {of.server}: {phone.error or phone.state}")
         self.query_one("#banner").display = bool(calls.incoming)
-        if calls.incoming:
-            self.query_one("#caller", Label).update(f"{calls.incoming[0].remote_identity} is calling")
+        self.query_one("#caller", Label).update("".join(f"{c.remote_identity} calls. " for c in calls.incoming))
         talking = ""
         if call := calls.current:
-            talking = (
-                f"{call.remote_identity}: {call.state} {timedelta(seconds=call.duration)}{' muted' * call.is_muted}"
-            )
+            timer = timedelta(seconds=call.duration)
+            talking = f"{call.remote_identity}: {call.state} {timer}{' muted' * call.is_muted}"
         self.query_one("#talking", Label).update(talking)
         for button in self.query(Button):  # their ids are names of `can`: call, hangup, hold or unhold, ...
             button.disabled = not (getattr(calls.can, button.id) or getattr(calls.can, f"un{button.id}", False))
