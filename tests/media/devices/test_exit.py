@@ -38,8 +38,9 @@ def test_at_any_time_while_portaudio_is_loaded() -> None:
         from jzrx.media.devices.desk import desk
         from jzrx.media.devices.taps import EVERYBODY, InputTap
 
-        # What is registered first is called last.
-        atexit.register(lambda: print(*(thread.name for thread in threading.enumerate())))
+        # What is registered first is called last. One write a line, or those of eight processes are mixed.
+        names = lambda: " ".join(thread.name for thread in threading.enumerate())
+        atexit.register(lambda: os.write(1, f"{names()}{os.linesep}".encode()))
         children = []
         for turn in range(8):
             if not (child := os.fork()):
@@ -47,7 +48,7 @@ def test_at_any_time_while_portaudio_is_loaded() -> None:
                 time.sleep(turn * 0.03)
                 sys.exit()
             children.append(child)
-        print(*(os.waitpid(child, 0)[1] for child in children))
+        print(*(os.waitpid(child, 0)[1] for child in children), flush=True)
     """)
     assert done.stdout.splitlines()[:-2] == ["MainThread"] * 8
     assert done.stdout.splitlines()[-2:] == ["0 0 0 0 0 0 0 0", "MainThread"]
