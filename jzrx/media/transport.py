@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Literal, cast
 
-from aioice import Candidate, Connection, stun
+from aioice import Candidate, Connection, mdns, stun
 from aioice.ice import CandidatePair, StunProtocol, relayed_candidate
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
@@ -70,6 +70,7 @@ class _Ice(Connection):
         self._loopback = loopback
         self._hosts: asyncio.Future[list[Candidate]] | None = None
         self._pacer: asyncio.TimerHandle | None = None
+        self._lookups: list[asyncio.Task[None]] = []
         self._handshake: tuple[StunProtocol, tuple[str, int]] | None = None  # where its last datagram came in, and from
 
     # --- gathering ---
@@ -141,15 +142,38 @@ class _Ice(Connection):
 
     # --- connecting ---
 
+    async def learn(self, candidates: list[Candidate]) -> None:
+        """Check these of the other side. A name (`xyz.local`, as browsers send) joins in once it was looked up."""
+        for candidate in candidates:
+            if mdns.is_mdns_hostname(candidate.host):
+                self._lookups.append(asyncio.ensure_future(self._look_up(candidate)))
+            else:
+                await self.add_remote_candidate(candidate)
+        # aioice is never told that these were all: it would give up when none of them answers. But the other side's own
+        # checks may yet show us where it is, so RFC 8863 has us wait for them. SETUP_TIMEOUT ends that.
+
+    async def _look_up(self, candidate: Candidate) -> None:
+        try:
+            await self.add_remote_candidate(candidate)
+        except OSError as error:
+            logger.info("cannot look up %s: %r", candidate.host, error)
+
     def _check_periodic(self) -> bool:
         # connect() sleeps 20 ms after each call that returns True, whether or not that check has succeeded meanwhile.
-        # So it is told that there is nothing more to check, and awaits the outcome, and a timer paces the checks.
-        if super()._check_periodic():
-            self._pacer = asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._check_periodic)
+        # So it is told that there is nothing more to check, and awaits the outcome, and a timer paces the checks. With
+        # nothing to check at all it would not wait.
+        goes_on = super()._check_periodic()
+        if not goes_on or not self._check_list:
+            return goes_on
+        self._pacer = asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._check_periodic)
         return False
 
     async def connect(self) -> None:
-        await super().connect()
+        try:
+            await super().connect()
+        finally:
+            if self._pacer is not None:
+                self._pacer.cancel()
         self._follow()
 
     def handshake_received(self, protocol: StunProtocol, address: tuple[str, int]) -> None:
@@ -170,8 +194,9 @@ class _Ice(Connection):
                 self._nominated[1] = pair
 
     async def close(self) -> None:
-        if self._pacer is not None:
-            self._pacer.cancel()
+        for lookup in self._lookups:
+            lookup.cancel()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
         if self._hosts is not None:
             await asyncio.wait([self._hosts])
         relayed = [protocol for protocol in self._protocols if protocol.local_candidate.type == "relay"]
@@ -354,10 +379,7 @@ class IceDtls:
         # side then may send on another one than we. RFC 8445 removed that (section 21).
         ice.remote_is_lite = True
         ice.remote_username, ice.remote_password = remote.ice_ufrag, remote.ice_pwd
-        candidates = usable(remote.candidates)
-        await asyncio.gather(*map(ice.add_remote_candidate, candidates), return_exceptions=True)
-        # All candidates stand in the SDP, also of those who never say a=end-of-candidates; else aioice checks for ever.
-        await ice.add_remote_candidate(None)
+        await ice.learn(usable(remote.candidates))
         await ice.connect()
 
     async def _shake_hands(self, remote: AudioDescription, *, active: bool) -> None:

@@ -121,6 +121,7 @@ USED = {
         "get_component_candidates",
     },
     aioice.ice: {"CandidatePair", "StunProtocol", "relayed_candidate"},
+    aioice.mdns: {"is_mdns_hostname"},
     aioice.ice.StunProtocol: {"datagram_received", "request"},
     TurnTransport: {"_close"},
     aiortc.RTCCertificate: {"_create_ssl_context"},
@@ -349,6 +350,88 @@ async def test_nobody_answers(candidate: str, monkeypatch: pytest.MonkeyPatch) -
     async with gathered(alice, bob):
         with pytest.raises(MediaError, match=r"No media path\. ICE"):
             await alice.way.connect(evolve(bob.describe(), candidates=(candidate,)), active=False)
+
+
+class Names:
+    """In place of multicast DNS: knows `address` once `found` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, address: str = "127.0.0.1") -> None:
+        self.found = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.address = address
+
+        async def get(subscriber: object) -> "Names":
+            return self
+
+        monkeypatch.setattr(aioice.ice, "get_or_create_mdns_protocol", get)
+
+    async def resolve(self, hostname: str) -> str:
+        self.asked.set()
+        await self.found.wait()
+        return self.address
+
+
+def named(description: AudioDescription) -> AudioDescription:
+    """As browsers have it: a name in place of the address."""
+    candidates = [line for line in description.candidates if " 127.0.0.1 " in line]
+    return evolve(description, candidates=tuple(line.replace("127.0.0.1", "0-1a-2b.local") for line in candidates))
+
+
+async def test_a_name_that_nobody_knows_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    Names(monkeypatch)
+    alice, bob = End(), End()
+    loop = asyncio.get_running_loop()
+    async with gathered(alice, bob):
+        started = loop.time()
+        answer = bob.describe()
+        both = evolve(answer, candidates=(*named(answer).candidates, *answer.candidates))
+        await asyncio.gather(
+            alice.way.connect(both, active=False), bob.way.connect(named(alice.describe()), active=True)
+        )
+        assert loop.time() - started < 0.5
+        await assert_heard(alice, bob)
+
+
+async def test_a_name_that_is_found_late_joins_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names(monkeypatch)
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        # Bob knows of no address of Alice's and cannot check first.
+        hidden = evolve(alice.describe(), candidates=())
+        connecting = asyncio.gather(
+            alice.way.connect(named(bob.describe()), active=False), bob.way.connect(hidden, active=True)
+        )
+        await names.asked.wait()
+        await asyncio.wait([connecting], timeout=0.05)  # several turns of the pacer
+        assert not alice.way.is_up
+        names.found.set()
+        await connecting
+        await assert_heard(alice, bob)
+
+
+async def test_who_names_no_address_is_found_by_its_own_checks() -> None:
+    """RFC 8863: no candidates, or none that answers, is no failure yet."""
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        nowhere = evolve(bob.describe(), candidates=("1 1 udp 1 host.example.org 9 typ host", "nonsense"))
+        connecting = asyncio.ensure_future(alice.way.connect(nowhere, active=False))
+        await asyncio.wait([connecting], timeout=0.05)
+        assert not connecting.done()
+        await bob.way.connect(alice.describe(), active=True)
+        await connecting
+        await assert_heard(alice, bob)
+
+
+async def test_closing_ends_a_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names(monkeypatch)
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        connecting = asyncio.ensure_future(alice.way.connect(named(bob.describe()), active=False))
+        await names.asked.wait()
+        await alice.way.close()
+        with pytest.raises(MediaError):
+            await connecting
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_lite_agent_is_checked_by_us_whoever_offered() -> None:
