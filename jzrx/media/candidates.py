@@ -3,8 +3,10 @@
 Of aioice only public names are used here.
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any, Protocol
 
@@ -64,8 +66,22 @@ def most_reachable(candidates: Sequence[Candidate]) -> Candidate | None:
     return min(candidates, key=rank, default=None)
 
 
-async def reflexive(protocol: Asker, server: tuple[str, int], found: list[Candidate]) -> None:
-    """Ask a STUN server how it sees our socket (RFC 8489 section 14.2), and add that to `found`."""
+async def reflexive(protocols: Iterable[Asker], host: str, port: int, found: list[Candidate]) -> None:
+    """Ask a STUN server how it sees our sockets, and add that to `found`."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    addresses = {ip_address(info[4][0]).version: (str(info[4][0]), int(info[4][1])) for info in reversed(infos)}
+    bases = [(protocol, ip_address(protocol.local_candidate.host)) for protocol in protocols]
+    # From loopback no server can be reached: the question would go unanswered and cost the whole time.
+    questions = [
+        _reflexive(protocol, addresses[base.version], found)
+        for protocol, base in bases
+        if base.version in addresses and not base.is_loopback
+    ]
+    await asyncio.gather(*questions, return_exceptions=True)
+
+
+async def _reflexive(protocol: Asker, server: tuple[str, int], found: list[Candidate]) -> None:
+    # RFC 8489 section 14.2
     request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
     response, _ = await protocol.request(request, server)
     host, port = response.attributes["XOR-MAPPED-ADDRESS"]

@@ -9,9 +9,7 @@ never offers loopback; aiortc takes only ECDSA peers, and puts a queue and a tas
 import asyncio
 import datetime
 import logging
-import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any, Literal, cast
 
 from aioice import Candidate, Connection, mdns, stun
@@ -107,16 +105,7 @@ class _Ice(Connection):
         if server.relay:
             found.append(await self._allocate(server))
             return
-        infos = await asyncio.get_running_loop().getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM)
-        addresses = {ip_address(info[4][0]).version: (str(info[4][0]), int(info[4][1])) for info in reversed(infos)}
-        hosts = [(protocol, ip_address(protocol.local_candidate.host)) for protocol in self._protocols]
-        # From loopback no server can be reached: the question would go unanswered and cost the whole time.
-        questions = [
-            reflexive(protocol, addresses[host.version], found)
-            for protocol, host in hosts
-            if host.version in addresses and not host.is_loopback
-        ]
-        await asyncio.gather(*questions, return_exceptions=True)
+        await reflexive(self._protocols, server.host, server.port, found)
 
     async def _allocate(self, server: Server) -> Candidate:
         candidate, protocol = await relayed_candidate(
