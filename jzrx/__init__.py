@@ -1,97 +1,30 @@
 """jzrx, the Python voice client for jambonz: SIP over WebSocket, WebRTC audio, observable state."""
 
 import logging
-
-from jzrx.action import Action
-from jzrx.audio_manager import JambonzAudioManager
-from jzrx.call import JambonzCall
-from jzrx.client import JambonzClient, create_jambonz_client
-from jzrx.doctor import PreflightStep, preflight
-from jzrx.errors import CallError, JambonzError, RegistrationError
-from jzrx.errors import ConnectionError as ConnectionError
-from jzrx.headers import RemoteHeaders
-from jzrx.hooks.use_call import UseCall, UseCallSnapshot, use_call
-from jzrx.hooks.use_calls import UseCalls, UseCallsSnapshot, use_calls
-from jzrx.hooks.use_jambonz_client import UseJambonzClient, UseJambonzClientSnapshot, use_jambonz_client
-from jzrx.incoming import IncomingCall, IncomingPolicy
-from jzrx.media.devices.device import AudioDevice
-from jzrx.media.frames import AudioFrame
-from jzrx.options import (
-    DEFAULT_USER_AGENT,
-    VERSION,
-    AnswerOptions,
-    JambonzCallOptions,
-    JambonzClientOptions,
-    Reconnect,
-)
-from jzrx.phone.audio import CallAudio
-from jzrx.phone.background import background
-from jzrx.ports import Playback
-from jzrx.store import AllowedActions, AllowedCallActions, CallSnapshot, ClientSnapshot, StateObservable, StoreView
-from jzrx.types import (
-    CallDirection,
-    CallEndCause,
-    CallQualityStats,
-    CallState,
-    CallWarning,
-    ClientState,
-    MediaState,
-    SipInfo,
-    SipMessage,
-    TransferRequest,
-)
-
-# ConnectionError is left out: `from jzrx import *` must not replace the builtin one.
-__all__ = [
-    "Action",
-    "AllowedActions",
-    "AllowedCallActions",
-    "AnswerOptions",
-    "AudioDevice",
-    "AudioFrame",
-    "CallAudio",
-    "CallDirection",
-    "CallEndCause",
-    "CallError",
-    "CallQualityStats",
-    "CallSnapshot",
-    "CallState",
-    "CallWarning",
-    "ClientSnapshot",
-    "ClientState",
-    "DEFAULT_USER_AGENT",
-    "IncomingCall",
-    "IncomingPolicy",
-    "JambonzAudioManager",
-    "JambonzCall",
-    "JambonzCallOptions",
-    "JambonzClient",
-    "JambonzClientOptions",
-    "JambonzError",
-    "MediaState",
-    "Playback",
-    "PreflightStep",
-    "Reconnect",
-    "RegistrationError",
-    "RemoteHeaders",
-    "SipInfo",
-    "SipMessage",
-    "StateObservable",
-    "StoreView",
-    "TransferRequest",
-    "UseCall",
-    "UseCallSnapshot",
-    "UseCalls",
-    "UseCallsSnapshot",
-    "UseJambonzClient",
-    "UseJambonzClientSnapshot",
-    "VERSION",
-    "background",
-    "create_jambonz_client",
-    "preflight",
-    "use_call",
-    "use_calls",
-    "use_jambonz_client",
-]
+from typing import TYPE_CHECKING
 
 logging.getLogger("jzrx").addHandler(logging.NullHandler())
+
+if TYPE_CHECKING:
+    from jzrx.public import *  # noqa: F403 - its __all__ names them
+    from jzrx.public import ConnectionError as ConnectionError
+    from jzrx.public import __all__ as __all__
+else:
+    # They take a third of a second to load: so long the command `jzrx` must be able to take a Ctrl-C, and its first
+    # line runs after this file.
+    import importlib.util
+
+    def __getattr__(name: str) -> object:
+        """A public name, or a module of the package, when it is first asked for."""
+        if importlib.util.find_spec(f"{__name__}.{name}"):
+            return importlib.import_module(f"{__name__}.{name}")
+        import jzrx.public
+
+        value = globals()[name] = getattr(jzrx.public, name)
+        return value
+
+    def __dir__() -> list[str]:
+        """All public names, those too that were not asked for yet."""
+        from jzrx.public import __all__ as names
+
+        return sorted({*globals(), *names})

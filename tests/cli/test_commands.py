@@ -219,3 +219,34 @@ def test_an_interrupted_demo_is_130_without_a_word() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert process.stderr.read() == ""
+
+
+# A person presses Ctrl-C while a module is looked for.
+IMPATIENT = """
+import signal, sys
+module, *sys.argv[1:] = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Person:
+    @staticmethod
+    def find_spec(name, path, target=None):
+        if name == module:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Person)
+from jzrx.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["jzrx.cli.main", "jzrx.public", "reactivex", "jzrx.cli.parser", "jzrx.cli.call", "websockets"]
+)
+def test_interrupted_while_modules_are_loaded_a_command_ends_without_a_word(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPATIENT, module, "call", "echo"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "JZRX_SERVER": "ws://localhost:1", "JZRX_USERNAME": "alice", "JZRX_PASSWORD": "x"},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
