@@ -75,7 +75,9 @@ class ReceiveStatistics:
             if difference < 2 * clock_rate:
                 self._jitter += (difference - self._jitter) / 16
         self._transit = transit
-        self._clock_rate = clock_rate
+        if clock_rate != self._clock_rate:  # another codec
+            self._jitter *= clock_rate / self._clock_rate
+            self._clock_rate = clock_rate
 
     @property
     def totals(self) -> Totals:

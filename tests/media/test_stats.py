@@ -96,6 +96,18 @@ def test_the_packets_of_a_tone_count_but_are_no_jitter():
     assert stats.jitter == pytest.approx(0, abs=1e-9)
 
 
+def test_another_codec_in_the_call_changes_no_jitter():
+    """Its unit is the timestamps', and they run with the codec's clock."""
+    stats = ReceiveStatistics()
+    for number in range(200):
+        stats.update(packet(number)._replace(timestamp=960 * number), 0.02 * number + 0.01 * (number % 2), 48000)
+    before = stats.jitter
+    assert before == pytest.approx(0.01, abs=0.0002)
+    for number in range(200, 220):
+        stats.update(packet(number), 0.02 * number + 0.01 * (number % 2), 8000)
+        assert stats.jitter == pytest.approx(before, abs=0.0002)
+
+
 def test_another_source_goes_on_counting():
     stats = receive(list(range(100)))
     receive([n for n in range(100) if n != 50], stats, ssrc=2, base=30000)
