@@ -9,6 +9,7 @@ from reactivex.abc import DisposableBase
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from jzrx.action import Action, Deferred
+from jzrx.checks import encoded
 from jzrx.errors import CallError
 from jzrx.events import StatsSampled
 from jzrx.headers import RemoteHeaders
@@ -25,7 +26,7 @@ from jzrx.store.html import call_html
 from jzrx.store.selectors import can_in_call, duration
 from jzrx.types import CallDirection, CallEndCause, CallQualityStats, CallState, MediaState
 
-__all__ = ["JambonzCall"]
+__all__ = ["JambonzCall", "check_call"]
 
 NO_AUDIO = "the call has no audio: ICE or DTLS failed; where UDP is blocked, give a TURN server in pc_config"
 
@@ -201,8 +202,8 @@ class JambonzCall:
         return self._control.mute(self._snapshot.value, False)
 
     def toggle_mute(self) -> Action[None]:
-        """`unmute` if the call is muted, else `mute`."""
-        return self._control.mute(self._snapshot.value, not self.is_muted)
+        """`unmute` if the call is muted, or is about to be, else `mute`."""
+        return self._control.toggle_mute(self._snapshot.value)
 
     def send_dtmf(
         self, tones: str, *, duration_ms: int = 100, gap_ms: int = 70, method: str | None = None
@@ -253,7 +254,9 @@ class JambonzCall:
         Done when it was accepted; CallError when it was refused, or (408) not answered for 5 s. Ours beyond the
         documented API; what the other side sends is the event `info`.
         """
-        data = body.encode() if isinstance(body, str) else body
+        data = encoded(body) if isinstance(body, str) else body
+        if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"body must be a str or bytes, not {type(body).__name__}")
         return self._control.send_info(self._snapshot.value, "send_info", data, content_type, headers)
 
     def enable_noise_isolation(
@@ -266,6 +269,9 @@ class JambonzCall:
         whole = isinstance(level, int) and not isinstance(level, bool)
         if level is not None and not (whole and 0 <= level <= 100):
             raise ValueError(f"level must be a whole number from 0 to 100, not {level!r}")
+        for name, value in (("vendor", vendor), ("model", model)):
+            if value is not None and not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ValueError(f"{name} must be a str, not {value!r}")
         given = {"vendor": vendor, "level": level, "model": model}
         return self._noise_isolation("enable", {name: value for name, value in given.items() if value is not None})
 
@@ -366,6 +372,12 @@ class JambonzCall:
 
     def _repr_html_(self) -> str:
         return call_html(self._snapshot.value)
+
+
+def check_call(call: object, action: str) -> None:
+    """TypeError for what is no call."""
+    if not isinstance(call, JambonzCall):
+        raise TypeError(f"{action}(): call must be a JambonzCall, not {call!r}")
 
 
 def _over(call: CallSnapshot) -> bool:

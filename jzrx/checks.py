@@ -20,6 +20,7 @@ __all__ = [
     "CODECS",
     "DIGEST_ALGORITHMS",
     "digest_algorithms",
+    "encoded",
     "flag",
     "headers",
     "ice_servers",
@@ -50,6 +51,8 @@ _ICE_URL = re.compile(
 )
 
 _UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
+
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+(?:[ \t]*;[\x20-\x7e]*)?", re.ASCII)
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"  # attrs subscripts it for type checkers only
 Validator = Callable[[Any, Attribute, Any], None]
@@ -248,9 +251,16 @@ def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
     return isinstance(value, Mapping)
 
 
-def is_media_type(value: str) -> bool:
+def is_media_type(value: object) -> bool:
     """Whether `value` is a type and subtype, with or without parameters (RFC 3261 section 20.15)."""
-    return re.fullmatch(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+(?:[ \t]*;[\x20-\x7e]*)?", value, re.ASCII) is not None
+    return isinstance(value, str) and _MEDIA_TYPE.fullmatch(value) is not None
+
+
+def encoded(body: str) -> bytes:
+    """The octets of a text that is sent."""
+    if not is_encodable(body):
+        raise ValueError("body must not contain lone surrogates")
+    return body.encode()
 
 
 def is_loopback(host: str) -> bool:

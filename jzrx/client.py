@@ -9,8 +9,8 @@ from reactivex.abc import DisposableBase
 
 from jzrx import targets
 from jzrx.action import Action, Deferred
-from jzrx.call import JambonzCall
-from jzrx.checks import is_media_type
+from jzrx.call import JambonzCall, check_call
+from jzrx.checks import encoded, is_media_type
 from jzrx.commands import Register, SendMessage, Unregister
 from jzrx.errors import CallError
 from jzrx.events import Event
@@ -126,17 +126,25 @@ class JambonzClient:
         return self._phone.connect(background=background or self._options.background, after=None)
 
     def replace(
-        self, other: "JambonzClient | None", started: Callable[[], None], *, background: bool = False
+        self,
+        other: "JambonzClient | None",
+        claim: Callable[[], None],
+        started: Callable[[], None],
+        *,
+        background: bool = False,
     ) -> Action[None]:
         """`connect()` in the place of another client, which must have been disconnected; for the hook.
 
-        `started` is called when the state is `connecting`.
+        `claim` is called before anything is done, and raises if another one was faster; `started`, when the state is
+        `connecting`.
         """
         after = None
         if other is not None and other._phone.line is not None:
             other._phone.refuse_second_line()
             after = other._phone.line.left if other._phone.line.is_leaving else None
-        return self._phone.connect(background=background or self._options.background, after=after, started=started)
+        return self._phone.connect(
+            background=background or self._options.background, after=after, claim=claim, started=started
+        )
 
     def disconnect(self) -> Action[None]:
         """Hang up all calls, unregister and close; the state is `disconnected` before this returns.
@@ -266,8 +274,7 @@ class JambonzClient:
         return self._phone.control.answer(answered.snapshot.value, given, leave=leave)
 
     def _own(self, call: JambonzCall, action: str) -> JambonzCall:
-        if not isinstance(call, JambonzCall):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{action}(): call must be a JambonzCall, not {call!r}")
+        check_call(call, action)
         if call.state is CallState.ENDED:
             raise CallError(f"{action}(): the call has ended")
         if self._phone.find(call.snapshot.value) is not call:
@@ -300,10 +307,10 @@ class JambonzClient:
         """
         if not isinstance(body, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"body must be a str, not {type(body).__name__}")
-        if not isinstance(content_type, str) or not is_media_type(content_type):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_media_type(content_type):
             raise ValueError(f"content_type must be such as text/plain or application/json, not {content_type!r}")
         uri = targets.call(target, self._options.domain)
-        return self._phone.ask("send_message", SendMessage(target=uri, body=body.encode(), content_type=content_type))
+        return self._phone.ask("send_message", SendMessage(target=uri, body=encoded(body), content_type=content_type))
 
     # --- events -----------------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ def resolve_options(
     elif isinstance(options, Mapping):
         given = dict(cast(Mapping[str, Any], options))
     elif options is not None:
-        raise TypeError(f"options must be a {kind.__name__} or a mapping, not of type {type(options).__name__}")
+        raise TypeError(f"options must be {kind.__name__} or a mapping, not of type {type(options).__name__}")
     given |= fields
     for name in given:
         if name not in names:

@@ -82,6 +82,22 @@ async def test_toggles(bench: Bench) -> None:
     assert not call.is_muted
 
 
+async def test_a_second_toggle_takes_the_first_back_where_the_snapshot_does_not_show_that_yet(bench: Bench) -> None:
+    """Inside a subscriber the state changes only when everybody has seen the one before."""
+    call = await outbound(bench)
+
+    def twice(held: bool) -> None:
+        call.toggle_mute()
+        call.toggle_mute()
+
+    heard = told(call)
+    call.on("hold", twice)
+    await bench.finish(call.hold())
+    assert [name for name, *_ in heard if name == "mute"] == ["mute", "mute"]
+    assert not call.is_muted
+    assert not bench.session(call.id).is_muted
+
+
 async def test_what_needs_an_answered_call_says_so(bench: Bench) -> None:
     call = bench.client.call("bob")
     for action in (call.hold, call.unhold, lambda: call.send_dtmf("1")):

@@ -89,9 +89,17 @@ async def test_misuse(bench: Bench) -> None:
     call = await outbound(bench)
     with pytest.raises(ValueError, match="media type"):
         call.send_info("x", "json")
+    with pytest.raises(ValueError, match="media type"):
+        call.send_info("x", 5)  # type: ignore[arg-type]
+    for body, why in ((5, "body must be a str or bytes, not int"), ("\ud800", "body must not contain lone surrogates")):
+        with pytest.raises(ValueError, match=why):
+            call.send_info(body)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="X-A"):
         call.send_info("x", headers={"X-A": "a\r\nb"})
     for level in (-1, 101, True, "high"):
         with pytest.raises(ValueError, match="level"):
             call.enable_noise_isolation(level=level)  # type: ignore[arg-type]
+    for name in ("vendor", "model"):
+        with pytest.raises(ValueError, match=f"{name} must be a str"):
+            call.enable_noise_isolation(**{name: 5})  # type: ignore[arg-type]
     assert not bench.sent("INFO")

@@ -45,10 +45,10 @@ class Hook(Generic[S]):
         if not self._disposed:
             self._disposed = True
             self._leave()
-            self._view.dispose()
 
     def _leave(self) -> None:
-        """What else ends with the hook."""
+        """The hook ends: complete the view, and with it everything that was selected of it."""
+        self._view.dispose()
 
     def _refuse_disposed(self) -> None:
         if self._disposed:
@@ -110,6 +110,7 @@ class ClientHook(Hook[S]):
 
     def _leave(self) -> None:
         self._following.dispose()
+        super()._leave()
 
 
 def _as_state(name: str, client: Clients) -> tuple[StateObservable[JambonzClient | None], DisposableBase]:

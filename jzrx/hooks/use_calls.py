@@ -6,7 +6,7 @@ from typing import Any
 from attrs import field, frozen
 
 from jzrx.action import Action, Deferred
-from jzrx.call import JambonzCall
+from jzrx.call import JambonzCall, check_call
 from jzrx.client import JambonzClient
 from jzrx.errors import CallError
 from jzrx.hooks.hook import ClientHook, Clients
@@ -106,6 +106,8 @@ class UseCalls(ClientHook[UseCallsSnapshot]):
     def hangup(self, call: JambonzCall | None = None) -> Action[None]:
         """End a call in any state. Without one, nothing happens."""
         client = self._alive()
+        if call is not None:
+            check_call(call, "hangup")
         ended = client.current_call if call is None and client is not None else call
         return Deferred[None].resolved(None) if ended is None else ended.hangup()
 
@@ -120,6 +122,7 @@ class UseCalls(ClientHook[UseCallsSnapshot]):
     def connect(self, call: JambonzCall, other: JambonzCall) -> Action[None]:
         """Connect the other sides of two calls of ours, and leave; see `JambonzCall.attended_transfer`."""
         self._refuse_disposed()
+        check_call(call, "connect")
         return call.attended_transfer(other)
 
     def toggle_do_not_disturb(self) -> None:

@@ -5,14 +5,17 @@ from types import TracebackType
 from typing import Any
 
 from attrs import frozen
+from reactivex import operators
 
 from jzrx.action import Action, Deferred
 from jzrx.client import JambonzClient
 from jzrx.hooks.hook import Hook
 from jzrx.options import JambonzClientOptions, resolve_options
 from jzrx.phone.line import Parts
-from jzrx.store import StateCell, StateObservable, constant
+from jzrx.phone.phone import already_connected
+from jzrx.store import ClientSnapshot, StateCell, StateObservable, constant
 from jzrx.store.html import fields_html
+from jzrx.store.lock import LOCK
 from jzrx.types import ClientState
 
 __all__ = ["UseJambonzClient", "UseJambonzClientSnapshot", "use_jambonz_client"]
@@ -43,6 +46,8 @@ class UseJambonzClient(Hook[UseJambonzClientSnapshot]):
     def __init__(self, options: JambonzClientOptions, *, parts: Parts | None = None) -> None:
         self._options = options
         self._parts = parts
+        self._client: JambonzClient | None = None
+        # What is shown of it: inside a subscriber a step behind.
         self._latest = StateCell[JambonzClient | None](None)
         super().__init__("use_jambonz_client", self._latest.follow(_state_of))
         self.client: StateObservable[JambonzClient | None] = self._view.select(lambda now: now.client)
@@ -59,8 +64,16 @@ class UseJambonzClient(Hook[UseJambonzClientSnapshot]):
     def connect(self, *, background: bool = False) -> Action[None]:
         """Make a client and connect it; see `JambonzClient.connect` for what it raises."""
         self._refuse_disposed()
-        client = JambonzClient(self._options, parts=self._parts)
-        return client.replace(self._latest.value, lambda: self._latest.set(client), background=background)
+        client, other = JambonzClient(self._options, parts=self._parts), self._client
+
+        def claim() -> None:
+            with LOCK:  # another thread may have been faster
+                self._refuse_disposed()
+                if self._client is not other:
+                    raise already_connected()
+                self._client = client
+
+        return client.replace(other, claim, lambda: self._latest.set(client), background=background)
 
     def disconnect(self) -> Action[None]:
         """Disconnect the client; see `JambonzClient.disconnect`. Without one nothing happens."""
@@ -69,19 +82,30 @@ class UseJambonzClient(Hook[UseJambonzClientSnapshot]):
 
     def _leave(self) -> None:
         self._disconnect()
+        client = self._client
+        if client is None:
+            super()._leave()
+            return
+        # Inside a subscriber, or in another thread, that shows only later; and it is to be the last that is seen.
+        client.snapshot.pipe(operators.filter(_is_disconnected), operators.take(1)).subscribe(
+            lambda _: self._view.dispose()
+        )
 
     def __repr__(self) -> str:
         return f"<UseJambonzClient {self._options.username} at {self._options.server} {self.state.value}>"
 
     def _disconnect(self) -> Action[None]:
-        latest = self._latest.value
-        return Deferred[None].resolved(None) if latest is None else latest.disconnect()
+        return Deferred[None].resolved(None) if self._client is None else self._client.disconnect()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._disconnect()
         self.dispose()
+
+
+def _is_disconnected(now: ClientSnapshot) -> bool:
+    return now.state is ClientState.DISCONNECTED
 
 
 def _state_of(client: JambonzClient | None) -> StateObservable[UseJambonzClientSnapshot]:

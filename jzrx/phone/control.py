@@ -326,13 +326,21 @@ class CallControl:
 
     def mute(self, call: CallSnapshot, muted: bool) -> Action[None]:
         """Send silence, or sound again; in any state, even before there is media."""
-        _check_live(call, "mute" if muted else "unmute")
+        return self._mute(call, "mute" if muted else "unmute", lambda _: muted)
+
+    def toggle_mute(self, call: CallSnapshot) -> Action[None]:
+        """The opposite of what was last asked for."""
+        return self._mute(call, "toggle_mute", lambda was_muted: not was_muted)
+
+    def _mute(self, call: CallSnapshot, name: str, wanted: Callable[[bool], bool]) -> Action[None]:
+        _check_live(call, name)
         line = self._phone.any_line()
         done = Deferred[None](loop=line.loop)
 
         def change() -> None:
             # Not by the snapshot, which inside a handler is a step behind what the handler did just now.
             is_there = call.id in self._phone.snapshot.calls or line.media.session(call.id) is not None
+            muted = wanted(line.media.is_muted(call.id))
             if is_there and line.media.set_muted(call.id, muted):
                 line.emit(MuteChanged(at=line.now, call_id=call.id, muted=muted))
             done.resolve(None)

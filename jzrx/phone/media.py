@@ -75,6 +75,10 @@ class CallMedia:
         media = self._calls.get(call_id)
         return None if media is None else media.session
 
+    def is_muted(self, call_id: str) -> bool:
+        """Whether the call sends silence, now or when it has a session."""
+        return call_id in self._muted
+
     def set_muted(self, call_id: str, muted: bool) -> bool:
         """Mute the call, now and when it has a session; whether that changes anything."""
         if muted == (call_id in self._muted):

@@ -40,7 +40,7 @@ from jzrx.types import CallState
 if TYPE_CHECKING:
     from jzrx.call import JambonzCall
 
-__all__ = ["Phone"]
+__all__ = ["Phone", "already_connected"]
 
 _log = logging.getLogger("jzrx")
 
@@ -96,10 +96,16 @@ class Phone:
     # --- the connection ---------------------------------------------------------------------------------------------
 
     def connect(
-        self, *, background: bool, after: Action[None] | None, started: Callable[[], None] | None = None
+        self,
+        *,
+        background: bool,
+        after: Action[None] | None,
+        claim: Callable[[], None] | None = None,
+        started: Callable[[], None] | None = None,
     ) -> Action[None]:
         """Open a new line. `after`: the end of one that must be over before this one registers."""
         self.refuse_second_line()
+        before = self._line
         loop, release = loop_for_client(in_background=background)
 
         begun: list[Line] = []
@@ -120,12 +126,17 @@ class Phone:
                 action.reject(error)
 
         def start() -> None:
+            if claim is not None:
+                claim()
             line = Line(
                 self.options, self.parts, loop, self._instance, release, self._fall_silent, self.reception.refusal_of
             )
+            with LOCK:
+                if self._line is not before:  # another thread was faster
+                    raise already_connected()
+                self._line = line
             if self._previous is None or not self._previous.is_telling:
-                self._previous = self._line
-            self._line = line
+                self._previous = before
             self._is_silent = False
             begun.append(line)
 
@@ -148,7 +159,7 @@ class Phone:
         """One connection at a time."""
         self.refuse_fork()
         if self.line is not None and not self.line.is_ending:
-            raise errors.ConnectionError("Already connected. Call disconnect() first, or make another client.")
+            raise already_connected()
 
     def disconnect(self) -> Action[None]:
         """Leave the line that there is."""
@@ -285,6 +296,11 @@ class Phone:
     def _fall_silent(self) -> None:
         """The loop ends: a handler must not begin anything on it any more."""
         self._is_silent = True
+
+
+def already_connected() -> errors.ConnectionError:
+    """A second connection of one client."""
+    return errors.ConnectionError("Already connected. Call disconnect() first, or make another client.")
 
 
 def _run_and_wait(loop: asyncio.AbstractEventLoop, step: Callable[[], None]) -> None:

@@ -232,3 +232,19 @@ async def test_repr_says_what_there_is(bench: Bench) -> None:
     assert repr(hook) == "<UseCalls 0 calls, 0 incoming, 0 held, current: none>"
     call = bench.client.call("bob")
     assert repr(hook) == f"<UseCalls 1 calls, 0 incoming, 0 held, current: {call!r}>"
+
+
+async def test_what_is_no_call_is_misuse(bench: Bench) -> None:
+    hook, call = use_calls(bench.client), await outbound(bench)
+    for name, action in {
+        "answer_incoming": lambda it: hook.answer(it),
+        "decline_incoming": lambda it: hook.decline(it),
+        "hangup": lambda it: hook.hangup(it),
+        "switch_to": lambda it: hook.switch_to(it),
+        "connect": lambda it: hook.connect(it, call),
+    }.items():
+        for wrong in (call.id, call.snapshot.value):
+            with pytest.raises(TypeError, match=rf"{name}\(\): call must be a JambonzCall"):
+                action(wrong)
+    with pytest.raises(TypeError, match="other_call must be a JambonzCall"):
+        hook.connect(call, call.id)  # type: ignore[arg-type]

@@ -1,13 +1,17 @@
 """`use_jambonz_client`: the hook follows its client, and is never a step behind it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import jzrx
 from jzrx import JambonzError, RegistrationError, UseJambonzClient, use_jambonz_client
+from jzrx.phone.background import loop_for_client
 from jzrx.testing.peer import grant, respond
 from tests.bench import Bench
 
@@ -140,6 +144,46 @@ async def test_dispose_disconnects_and_completes(bench: Bench, hook: UseJambonzC
             action()
 
 
+async def test_disposed_inside_a_subscriber_the_end_is_seen_before_the_completion(
+    bench: Bench, hook: UseJambonzClient
+) -> None:
+    seen: list[str] = []
+    hook.state.subscribe(lambda state: hook.dispose() if state == "registered" else None)
+    hook.state.subscribe(lambda state: seen.append(str(state)), None, lambda: seen.append("|"))
+    action = hook.connect()
+    await bench.until(lambda: seen[-1] == "|")
+    assert seen[-3:] == ["registered", "disconnected", "|"]
+    assert hook.client.value is None
+    with pytest.raises(JambonzError, match="disposed"):
+        hook.connect()
+    await bench.finish(action)
+
+
+@pytest.mark.parametrize(("then", "left"), [("disconnect", 0), ("connect", 1), ("dispose", 0)])
+async def test_an_action_right_after_a_connect_inside_a_subscriber_is_about_the_new_client(
+    bench: Bench, hook: UseJambonzClient, then: str, left: int
+) -> None:
+    """There the state is a step behind; what the hook does is not."""
+    raised: list[JambonzError] = []
+
+    def again(state: str) -> None:
+        if state == "disconnected" and not raised:
+            raised.append(JambonzError("not again"))
+            hook.connect()
+            try:
+                getattr(hook, then)()
+            except jzrx.ConnectionError as error:
+                raised.append(error)
+
+    await bench.finish(hook.connect())
+    hook.state.subscribe(again)
+    hook.disconnect()
+    await bench.pass_time(5)
+    assert [str(error).partition(".")[0] for error in raised[1:]] == ["Already connected"] * left
+    assert hook.is_registered.value == bool(left)
+    assert [register.expires for register in bench.sent("REGISTER") if register.expires] == [300, *[300] * left]
+
+
 async def test_the_context_managers_dispose_and_do_not_connect(bench: Bench) -> None:
     with UseJambonzClient(bench.options, parts=bench.parts) as hook:
         assert hook.state.value == "disconnected"
@@ -159,3 +203,23 @@ async def test_the_context_managers_dispose_and_do_not_connect(bench: Bench) -> 
 
 async def test_disconnect_without_a_client_is_done(hook: UseJambonzClient) -> None:
     assert hook.disconnect().done
+
+
+def test_two_threads_that_connect_at_once_make_one_client(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has seen that there is none yet."""
+    hook = UseJambonzClient(evolve(bench.options, background=True), parts=bench.parts)
+    both_have_looked = threading.Barrier(2)
+    here = loop_for_client
+
+    def meet(*, in_background: bool) -> Any:
+        both_have_looked.wait(10)
+        return here(in_background=in_background)
+
+    monkeypatch.setattr("jzrx.phone.phone.loop_for_client", meet)
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = [each.exception(10) for each in [threads.submit(hook.connect) for _ in range(2)]]
+    (refused,) = [error for error in outcomes if error is not None]
+    assert isinstance(refused, jzrx.ConnectionError)
+    assert "Already connected" in str(refused)
+    hook.disconnect().result(10)
+    hook.dispose()
