@@ -6,14 +6,16 @@ Of aioice only public names are used here.
 import asyncio
 import logging
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any, Protocol
 
 from aioice import Candidate, stun
 from aioice.candidate import candidate_foundation, candidate_priority
 
-__all__ = ["most_reachable", "prioritize", "reflexive", "usable"]
+from jzrx.media.ice_servers import Server
+
+__all__ = ["in_time", "most_reachable", "prioritize", "reflexive", "usable"]
 
 MAX_CANDIDATES = 32  # of the other side: each costs checks, and whoever writes the SDP chooses whom we send them to
 
@@ -64,6 +66,23 @@ def most_reachable(candidates: Sequence[Candidate]) -> Candidate | None:
         return _KINDS.index(candidate.type), ip_address(candidate.host).version == 6, -candidate.priority
 
     return min(candidates, key=rank, default=None)
+
+
+async def in_time(servers: Sequence[Server], ask: Callable[[Server], Coroutine[Any, Any, None]], limit: float) -> None:
+    """Ask all servers at once, for at most `limit` seconds; those that do not answer, or badly, are left out."""
+    if not servers:
+        return
+    asked = [asyncio.ensure_future(ask(server)) for server in servers]
+    try:
+        await asyncio.wait(asked, timeout=limit)
+    finally:
+        for task in asked:
+            task.cancel()
+        # They close what they opened, and wait for nothing more.
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    for server, result in zip(servers, results, strict=True):
+        if result is not None:
+            logger.info("no candidate from %s, port %d: %r", server.host, server.port, result)
 
 
 async def reflexive(protocols: Iterable[Asker], host: str, port: int, found: list[Candidate]) -> None:

@@ -16,7 +16,7 @@ from aioice import Candidate, Connection, mdns, stun
 from aioice.ice import CandidatePair, StunProtocol, relayed_candidate
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
-from jzrx.media.candidates import most_reachable, prioritize, reflexive, usable
+from jzrx.media.candidates import in_time, most_reachable, prioritize, reflexive, usable
 from jzrx.media.ice_servers import Server
 from jzrx.media.rtp import classify
 from jzrx.media.sdp import AudioDescription, Fingerprint
@@ -86,19 +86,8 @@ class _Ice(Connection):
         return candidates
 
     async def _ask_servers(self) -> list[Candidate]:
-        """The candidates that the STUN and TURN servers gave us in time."""
         found: list[Candidate] = []
-        if asked := [asyncio.ensure_future(self._ask(server, found)) for server in self._servers]:
-            try:
-                await asyncio.wait(asked, timeout=GATHER_TIMEOUT)
-            finally:
-                for task in asked:
-                    task.cancel()
-                # They close what they opened, and wait for nothing more.
-                results = await asyncio.gather(*asked, return_exceptions=True)
-            for server, result in zip(self._servers, results, strict=True):
-                if result is not None:
-                    logger.info("no candidate from %s, port %d: %r", server.host, server.port, result)
+        await in_time(self._servers, lambda server: self._ask(server, found), GATHER_TIMEOUT)
         return found
 
     async def _ask(self, server: Server, found: list[Candidate]) -> None:
@@ -170,6 +159,10 @@ class _Ice(Connection):
         self._handshake = protocol, address
         self._follow()
 
+    def check_complete(self, pair: CandidatePair) -> None:
+        super().check_complete(pair)
+        self._follow()
+
     def _follow(self) -> None:
         """Send on the pair on which the other side does, if that is another one that was checked.
 
@@ -179,8 +172,12 @@ class _Ice(Connection):
         if self._handshake is None or 1 not in self._nominated:
             return
         for pair in self._check_list:
-            if (pair.protocol, pair.remote_addr) == self._handshake and pair.state is not CandidatePair.State.FAILED:
-                self._nominated[1] = pair
+            if (pair.protocol, pair.remote_addr) == self._handshake:
+                if pair.state is CandidatePair.State.SUCCEEDED:
+                    self._nominated[1] = pair
+                elif pair.task is not None and pair.task.done():  # connect() cut its check short
+                    pair.task = None
+                    self.check_start_task(pair)
 
     async def close(self) -> None:
         for lookup in self._lookups:

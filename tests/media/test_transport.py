@@ -117,6 +117,8 @@ USED = {
         "_nominated",
         "_queue",
         "_check_periodic",
+        "check_complete",
+        "check_start_task",
         "data_received",
         "get_component_candidates",
     },
@@ -501,6 +503,31 @@ async def test_sends_where_the_other_side_makes_its_handshake(monkeypatch: pytes
         await assert_heard(alice, bob)
         await assert_heard(bob, alice)
         assert ours._nominated[1] is wanted
+
+
+async def test_who_repeats_a_check_of_the_other_side_gets_no_media() -> None:
+    """A check that was overheard is genuine, wherever it comes from; the answer to ours is not to be had so."""
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        await connect(alice, bob)
+        ours, theirs = alice.way._ice, bob.way._ice
+        pair = theirs._nominated[1]
+        check = theirs.build_request(pair, nominate=True)
+        assert theirs.remote_password
+        check.add_message_integrity(theirs.remote_password.encode())
+        before = ours._nominated[1]
+        with socket.socket(
+            socket.AF_INET6 if ":" in pair.remote_addr[0] else socket.AF_INET, socket.SOCK_DGRAM
+        ) as thief:
+            thief.bind((pair.remote_addr[0], 0))
+            for datagram in (bytes(check), HANDSHAKE):
+                thief.sendto(datagram, pair.remote_addr)
+            async with asyncio.timeout(2):
+                while ours._handshake is None or ours._handshake[1] != thief.getsockname()[:2]:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            assert any(each.remote_addr == thief.getsockname()[:2] for each in ours._check_list)
+            assert ours._nominated[1] is before
+            await assert_heard(alice, bob)
 
 
 # --- another remote ---
