@@ -91,9 +91,9 @@ class Browser:
         self, kamailio: Kamailio, user: str, hz: float, logs: list[str], *, timers: bool = False
     ) -> AsyncIterator["BrowserPhone"]:
         """A page with a registered phone that sends a tone of `hz`; what the page prints goes to `logs`. With `timers`
-        it wants session timers of 90 s."""
+        it wants session timers of 90 s, and its clock can be put forward."""
         _, browser = self._started.result()
-        page = await self.run(_open(browser, logs))
+        page = await self.run(_open(browser, logs, clock=timers))
         phone = BrowserPhone(self, page)
         try:
             options = {
@@ -109,9 +109,11 @@ class Browser:
             await self.run(page.context.close())
 
 
-async def _open(browser: PlaywrightBrowser, logs: list[str]) -> Page:
+async def _open(browser: PlaywrightBrowser, logs: list[str], *, clock: bool) -> Page:
     context = await browser.new_context(permissions=["microphone", "local-network-access"])
     page = await context.new_page()
+    if clock:
+        await page.clock.install()
     page.on("console", lambda message: logs.append(message.text))
     page.on("pageerror", lambda error: logs.append(f"error: {error}"))
 
@@ -142,6 +144,10 @@ class BrowserPhone:
         script = """(wanted) => phone.until((event) =>
             Object.entries(wanted).every(([field, value]) => event[field] === value))"""
         return await self.evaluate(script, {"name": name, **fields})
+
+    async def put_clock_forward(self, seconds: float) -> None:
+        """What is due by then is due now. Audio has a clock of its own."""
+        await self._browser.run(self._page.clock.fast_forward(round(seconds * 1000)))
 
     async def call(self, target: str) -> None:
         """Call a SIP URI."""

@@ -311,7 +311,18 @@ class Kamailio:
             return self._dump.seen(barrier)
 
         await self._until(written, "write the dump")
+        return self._selected(method, status)
+
+    def _selected(self, method: str | None, status: int | None) -> tuple[DumpedMessage, ...]:
         return tuple(m for m in self.dumped() if method in (None, m.method) and status in (None, m.status))
+
+    async def until_seen(self, count: int, method: str, status: int) -> None:
+        """Waits until `count` such messages were seen since `reset`."""
+
+        async def counted() -> bool:
+            return len(self._selected(method, status)) >= count
+
+        await self._until(counted, f"see {count} messages {method} {status}")
 
     def dumped(self) -> tuple[DumpedMessage, ...]:
         """As `messages`, without asking the server: the last few milliseconds may be missing."""

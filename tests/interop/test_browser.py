@@ -13,6 +13,7 @@ from jzrx.testing import hears_silence
 from tests.media.parties import sever_session
 
 from .browser import BrowserPhone
+from .clock import Clock
 from .conftest import BrowserPhoneFor
 from .kamailio import Kamailio
 from .phones import Phone, hears_tone, phone
@@ -275,15 +276,19 @@ async def test_twenty_calls_in_a_row(kamailio: Kamailio, browser_phone: BrowserP
         assert await page.states() == [True] * 20
 
 
-@pytest.mark.slow
 async def test_the_browser_refreshes_the_session(kamailio: Kamailio, browser_phone: BrowserPhoneFor) -> None:
     """JsSIP asks for 90 s; without its UPDATE after 45 s we would end the call after 60 s."""
+    clock = Clock()
     async with phone(kamailio, "alice", audio=tone(OUR_HZ)) as ours:
         page = await browser_phone(kamailio, "bob", PAGE_HZ, timers=True)
         await page_calls(ours, page, kamailio)
         (accepted, *_) = [m for m in await kamailio.messages("INVITE", 200) if m.direction == "rcv"]
         assert "Session-Expires: 90;refresher=uac" in accepted.text
-        await asyncio.sleep(62)  # nothing tells when a call is not ended
-        await both_hear(ours, page)
-        assert len(await kamailio.messages("UPDATE", 200)) == 2
-        assert ours.line.state.value == CallState.CONNECTED
+        for refreshes in (1, 2, 3):
+            clock.put_forward(45)
+            await page.put_clock_forward(45)
+            await kamailio.until_seen(2 * refreshes, "UPDATE", 200)  # each came in and went out
+            await both_hear(ours, page)
+            assert ours.line.state.value == CallState.CONNECTED
+        clock.put_forward(60)
+        assert (await ours.call.finished()).reason == "Session timer expired"

@@ -2,12 +2,11 @@
 
 import asyncio
 
-import pytest
-
 from jzrx import CallState
 from jzrx.media import tone
 from jzrx.testing import hears_silence
 
+from .clock import Clock
 from .conftest import ProgramFor
 from .kamailio import Kamailio
 from .phones import hears_tone, phone
@@ -90,17 +89,21 @@ async def test_a_caller_that_demands_and_holds(relaying_kamailio: Kamailio, prog
         await program.succeeded()
 
 
-@pytest.mark.slow
 async def test_we_refresh_the_session(relaying_kamailio: Kamailio, program_for: ProgramFor) -> None:
     """The other side wants a longer interval (422), and is sent an UPDATE at half of it, after 46 s."""
-    program = program_for("sipp")
+    clock, program = Clock(), program_for("sipp")
     async with (
         phone(relaying_kamailio, "alice", audio=tone(OUR_HZ), session_expires=90) as alice,
         sipp(program, relaying_kamailio, "bob", "timer"),
     ):
         await alice.line.make_call("bob")
         call = alice.call
-        async with asyncio.timeout(60):
+        await hears_tone(call, OUR_HZ)
+        clock.put_forward(44)
+        await hears_tone(call, OUR_HZ)
+        assert not await relaying_kamailio.messages("UPDATE")
+        clock.put_forward(2)
+        async with asyncio.timeout(10):
             cause = await call.finished()
         assert cause.code == 200
         await program.succeeded()
