@@ -154,10 +154,15 @@ class _Ice(Connection):
                 self._pacer.cancel()
         self._follow()
 
-    def handshake_received(self, protocol: StunProtocol, address: tuple[str, int]) -> None:
-        """A datagram of DTLS came."""
-        self._handshake = protocol, address
-        self._follow()
+    def handshake_received(self, protocol: StunProtocol, address: tuple[str, int]) -> bool:
+        """A datagram of DTLS came. False: not from a candidate of the other side's, nor from where a check of its own
+        did; what a stranger sends could only spoil the handshake."""
+        known = [(pair.protocol, pair.remote_addr) for pair in self._check_list]
+        known += [(early, sender[:2]) for _, sender, early in self._early_checks]
+        if (protocol, address) in known:
+            self._handshake = protocol, address
+            self._follow()
+        return self._handshake == (protocol, address)
 
     def check_complete(self, pair: CandidatePair) -> None:
         super().check_complete(pair)
@@ -224,8 +229,8 @@ def _intercept(protocol: StunProtocol) -> None:
             receiver: Any = protocol.receiver
             receiver.on_media(data, kind)
         elif kind is not None:
-            if kind == "dtls":
-                cast("_Ice", protocol.receiver).handshake_received(protocol, (addr[0], addr[1]))
+            if kind == "dtls" and not cast("_Ice", protocol.receiver).handshake_received(protocol, addr[:2]):
+                return
             try:
                 below(data, addr)
             except Exception as error:  # whatever the network sends: aioice lets some malformed attributes through

@@ -530,6 +530,25 @@ async def test_who_repeats_a_check_of_the_other_side_gets_no_media() -> None:
             await assert_heard(alice, bob)
 
 
+async def test_a_stranger_cannot_begin_the_handshake() -> None:
+    """Whoever finds the port could spoil the call with one datagram: a ClientHello, before the other side's."""
+    hello: list[bytes] = []
+    carol, dave = End(), End()
+    async with gathered(carol, dave):
+        receive = carol.way._ice.data_received
+        carol.way._ice.data_received = lambda data, component: (hello.append(data), receive(data, component))[1]  # type: ignore[method-assign]
+        await connect(carol, dave)
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for line in alice.way.candidates:
+                if " 127.0.0.1 " in line:
+                    stranger.sendto(hello[0], ("127.0.0.1", int(line.split()[5])))
+            async with asyncio.timeout(5):
+                await connect(alice, bob)
+        await assert_heard(alice, bob)
+
+
 # --- another remote ---
 
 
