@@ -65,7 +65,9 @@ def _report(
     until = max(until, expected.length)
     rows = [_row(wanted, until), _row(drawn, until)]
     layout = lay_out(rows, frame)
-    what = _in_words(wanted.get(moment, []), drawn.get(moment, []))
+    what = _in_words(
+        wanted.get(moment, []), drawn.get(moment, []), [each for each in seen if each.at == moment], legend
+    )
     lines = [
         f"{name} is not as expected (a frame is {duration(frame)})",
         "",
@@ -82,12 +84,17 @@ def _row(signs: dict[int, list[str]], until: int) -> Row:
     return Row({at: token(those) for at, those in signs.items()}, until, is_over)
 
 
-def _in_words(wanted: Sequence[str], drawn: Sequence[str]) -> str:
+def _in_words(wanted: Sequence[str], drawn: Sequence[str], there: Sequence[Seen], legend: Legend) -> str:
     if not wanted:
         return f"nothing was expected, and there was {token(drawn)}"
-    return f"expected {token(wanted)}, and there was {token(drawn) if drawn else 'nothing'}" + (
-        ", which is another one" if wanted == drawn else ""
-    )
+    told = f"expected {token(wanted)}, and there was {token(drawn) if drawn else 'nothing'}"
+    if wanted != drawn:
+        return told
+    told += ", which is another one"
+    for letter, seen in zip(wanted, there, strict=True):
+        if seen.end is None and letter not in legend and not _fits(letter, seen, legend):
+            return f"{told}; say what it stands for, as in {letter}={label(seen.value)}"
+    return told
 
 
 def _legend_lines(

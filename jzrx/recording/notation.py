@@ -24,6 +24,7 @@ RESERVED = frozenset("-()|#^ ")
 """Signs that have a meaning of their own, and can stand for no value."""
 
 _UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+_SHORTEST, _LONGEST = 0.000001, 1e9
 _SPAN = re.compile(r"(?:(?<=\s)|^)(\d+(?:\.\d+)?)(us|ms|s|m|h|d)(?=\s|$)")
 
 
@@ -74,9 +75,11 @@ def parse(text: str, *, frame: float = 1.0, hot: bool = False) -> Diagram:
 
     DiagramError for one that makes no sense, ValueError for a frame that is shorter than a microsecond.
     """
-    step = micros(frame)
-    if step < 1:
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a marble diagram is text, such as '-a-(bc)-', not {text!r}")
+    if not isinstance(frame, int | float) or not _SHORTEST <= frame <= _LONGEST:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"frame must be a time in seconds, 0.000001 or more, not {frame!r}")
+    step = micros(frame)
     signs: list[Sign] = []
     zero = now = 0
     ended = False

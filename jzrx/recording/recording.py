@@ -196,7 +196,9 @@ class Recording(Generic[T]):
 
 
 def checked_legend(legend: Legend | None, letters: Mapping[str, Any]) -> Legend:
-    """One legend of both; ValueError for what is no letter."""
+    """One legend of both; TypeError for what is no mapping, ValueError for what is no letter."""
+    if legend is not None and not isinstance(legend, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a legend is a mapping of signs to what they stand for, not {legend!r}")
     both = {**(legend or {}), **letters}
     for letter in both:
         if letter != FAILED and (len(letter) != 1 or letter in RESERVED or not letter.isprintable()):

@@ -91,9 +91,9 @@ def two_phones(jzrx_stage: "Stage") -> "tuple[Handset, Handset]":
 def jzrx_stage(request: pytest.FixtureRequest) -> "Stage":
     """The SBC and the phones that the other fixtures take from, where this test can use them."""
     test = request.node.get_closest_marker("asyncio")
-    if test is None or not request.config.pluginmanager.hasplugin("jzrx-loops"):
+    if test is None or not _runs_in_a_loop(request):
         return cast("Stage", request.getfixturevalue("jzrx_stage_in_thread"))
-    scope = test.kwargs.get("loop_scope") or _usual_scope(request.config)
+    scope = test.kwargs.get("loop_scope") or test.kwargs.get("scope") or _usual_scope(request.config)
     return cast("Stage", request.getfixturevalue(f"jzrx_stage_in_{scope}_loop"))
 
 
@@ -106,6 +106,15 @@ def jzrx_stage_in_thread(
 
     with stage_in_thread(sbc_options, phone_options, phones_of(request)) as made:
         yield made
+
+
+def _runs_in_a_loop(request: pytest.FixtureRequest) -> bool:
+    """A mark on a whole module is on those of its tests, too, that are not asynchronous."""
+    if not request.config.pluginmanager.hasplugin("jzrx-loops"):
+        return False
+    import pytest_asyncio
+
+    return bool(pytest_asyncio.is_async_test(request.node))
 
 
 def _usual_scope(config: pytest.Config) -> str:

@@ -26,7 +26,7 @@ from reactivex import Observable
 from jzrx.call import JambonzCall
 from jzrx.client import JambonzClient
 from jzrx.errors import CallError, JambonzError
-from jzrx.options import JambonzClientOptions, Reconnect
+from jzrx.options import JambonzClientOptions, Reconnect, resolve_options
 from jzrx.phone.line import Parts
 from jzrx.recording import DiagramError, EventRecording, Recording, parse
 from jzrx.recording.notation import COMPLETED, FAILED, Sign, seconds
@@ -62,7 +62,7 @@ class VirtualHandset(Handset):
             **options,
         }
         parts = Parts(ids=CountedIds("alice"), scheduler=lambda _: scheduler, transport=lambda _: self.far.wire)
-        super().__init__(JambonzClient(JambonzClientOptions(**given), parts=parts))
+        super().__init__(JambonzClient(resolve_options(JambonzClientOptions, None, given), parts=parts))
 
     @property
     def call(self) -> JambonzCall:
@@ -212,6 +212,9 @@ def tell(
     Without R or F in it the phone does not register. DiagramError for a letter that means nothing, or cannot happen
     where it stands. It may be called anywhere: where an event loop runs, this one runs in a thread.
     """
+    for letter, step in letters.items():
+        if not callable(step):
+            raise TypeError(f"{letter} must be a function of the phone, not {step!r}")
     meanings = {**LETTERS, **letters}
     read = parse(diagram, frame=frame)
     for sign in read.signs:
@@ -259,6 +262,7 @@ class _Player:
         self._run = run
         self._meanings = meanings
         self._failed: list[BaseException] = []
+        self._tasks: set[asyncio.Task[object]] = set()  # the loop itself keeps only weak references
         loop.set_exception_handler(self._caught)
 
     def play(self, sign: Sign) -> None:
@@ -292,9 +296,12 @@ class _Player:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        self._loop.create_task(work).add_done_callback(self._done)
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
     def _done(self, task: "asyncio.Task[object]") -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed.append(error)
 

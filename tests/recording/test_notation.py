@@ -1,5 +1,7 @@
 """Reading diagrams: what stands when, and where one that makes no sense is wrong."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,18 @@ def test_an_error_points_at_its_column(text: str, column: int, problem: str) -> 
     assert problem in message
     assert shown == f"  {text}"
     assert pointer == " " * (column + 1) + "^"
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"-a-", ["-a-"]])
+def test_a_diagram_is_text(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="a marble diagram is text"):
+        parse(wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1e-9, float("nan"), float("inf"), "1"])
+def test_a_frame_is_a_time(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="frame must be a time in seconds"):
+        parse("-a-", frame=wrong)
 
 
 def test_two_times_0_are_one_too_many() -> None:

@@ -98,6 +98,11 @@ def test_a_legend_has_single_signs() -> None:
             recorded(until=1).expect("-", wrong)
 
 
+def test_a_legend_is_a_mapping() -> None:
+    with pytest.raises(TypeError, match="a legend is a mapping of signs to what they stand for, not 'Bob'"):
+        recorded((0, "a"), until=1).expect("a", "Bob")  # type: ignore[arg-type]
+
+
 def test_real_time_is_drawn_in_a_round_frame() -> None:
     recording = recorded((0.0003, "a"), (31.7, "b"), until=61, frame=None)
     line = recording.marbles()
@@ -185,6 +190,14 @@ def test_errors_are_compared_by_class_and_arguments(error: Any, fits: bool) -> N
     else:
         with pytest.raises(AssertionError, match="expected #, and there was #, which is another one"):
             recording.expect("a#", {"#": error})
+
+
+def test_a_letter_that_was_only_drawn_so_is_told_to_need_a_legend() -> None:
+    recording = recorded((0, "registered"), (0, "Bob"), until=1)
+    assert recording.marbles().splitlines()[0] == "(RB)"
+    with pytest.raises(AssertionError, match="there was [(]RB[)], which is another one; say what .* as in B='Bob'"):
+        recording.expect("(RB)")
+    recording.expect("(RB)", B="Bob")
 
 
 def test_a_secret_in_a_value_is_not_drawn() -> None:

@@ -90,6 +90,17 @@ def test_without_pytest_asyncio(pytester: pytest.Pytester) -> None:
     run(pytester, SYNC, "-p", "no:asyncio").assert_outcomes(passed=3)
 
 
+def test_a_mark_on_the_module_does_not_put_a_synchronous_test_into_a_loop(pytester: pytest.Pytester) -> None:
+    mark = """
+    pytestmark = pytest.mark.asyncio
+
+    async def test_one_in_a_loop(phone):
+        await phone.calls.make_call("echo")
+    """
+    # pytest-asyncio warns of such a mark.
+    run(pytester, mark + SYNC, asyncio_mode="strict", filterwarnings="default").assert_outcomes(passed=4, warnings=3)
+
+
 def test_the_users_options(pytester: pytest.Pytester) -> None:
     text = """
         @pytest.fixture

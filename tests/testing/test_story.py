@@ -1,6 +1,7 @@
 """Diagrams of what happens to a whole phone, and of what is seen."""
 
 import asyncio
+import gc
 from contextlib import suppress
 from typing import Any
 
@@ -207,6 +208,32 @@ def test_what_a_step_or_task_raises_is_raised(marbles: Marbles) -> None:
     for step in (fails, lambda _: 1 / 0):
         with pytest.raises(ZeroDivisionError):
             marbles("-V----", V=step)
+
+
+def test_a_task_that_waits_for_ever_is_ended_in_order(marbles: Marbles, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing but the player knows of it: it must not be collected on the way."""
+    ended: list[str] = []
+
+    async def wait(_: VirtualHandset) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    def collect(_: VirtualHandset) -> None:
+        gc.collect()
+        assert ended == []
+
+    marbles("-WG|", W=wait, G=collect)
+    assert ended == ["cancelled"]
+    assert caplog.records == []
+
+
+def test_misuse_is_one_clear_error(marbles: Marbles) -> None:
+    with pytest.raises(TypeError, match="W must be a function of the phone, not 'hang up'"):
+        marbles("-W|", W="hang up")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="did you mean display_name"):
+        marbles("-|", options={"displayname": "Bob"})
 
 
 def test_letters_are_single_signs(marbles: Marbles) -> None:
