@@ -3,10 +3,12 @@
 Rules
 - A way stays as long as the other side's ICE and fingerprint do. Where they change (another branch of a fork, an ICE
   restart of theirs, media that moved to another server), a successor goes there from the same sockets.
-- An ICE restart of ours has sockets of its own, as it may be our addresses that changed. What was before it carries the
-  media on until the new way is up: "during the restart, data can continue to be sent using existing data sessions"
-  (RFC 8445 section 9). Where the other side kept its credentials, against RFC 8839, and the new way does not come up,
-  we go back: it may never have left.
+- An ICE restart of ours has sockets of its own, as it may be our addresses that changed.
+- In a restart, theirs or ours, what was before carries the media on until the new way is up: "during the restart, data
+  can continue to be sent using existing data sessions" (RFC 8445 section 9). It stays a second longer, for what is
+  under way to it.
+- Where the other side kept its credentials in a restart of ours, against RFC 8839, and the new way does not come up, we
+  go back: it may never have left.
 - Who offers a restart controls it, as browsers have it, though RFC 8445 section 9 would leave the roles as they were;
   where the other side thinks so, the conflict of roles is repaired (section 7.3.1.1).
 - A way by which nothing comes any more, no media and no answer to our checks, is lost. It may come back by itself.
@@ -56,6 +58,7 @@ class Ways:
         self._tasks = tasks
         self._current: IceDtls | None = None
         self._former: IceDtls | None = None  # carries the media until the current one is up
+        self._shares = False  # and has no sockets but the current one's
         self._offered: IceDtls | None = None
         self._is_unheeded = False  # the other side has not restarted
         self._gathering = asyncio.Lock()
@@ -136,9 +139,14 @@ class Ways:
         self._stop_connecting()
         before = self.current
         way = before.successor(restart=restart, same_peer=same_peer, on_lost=lambda: self._lost(way))
-        self._current = way
-        self._dispose(before)
-        self._dispose_former()
+        self._current, self._is_unheeded = way, False
+        if same_peer and before.is_up:
+            self._dispose_former()
+            self._former, self._shares = before, True
+        else:
+            self._dispose(before)  # if it never came up, what was before that carries on
+            if not same_peer:
+                self._dispose_former()
         return way
 
     def restart(self, *, same_peer: bool, heeded: bool) -> None:
@@ -152,11 +160,11 @@ class Ways:
         before, self._current, self._offered = self.current, self._offered, None
         if same_peer:
             self._current.take_keys(before)
-        if self._former is not None and not before.is_up:
+        if self._former is not None and not before.is_up and not self._shares:
             self._dispose(before)  # a restart that never came up: what was before that carries on
         else:
             self._dispose_former()
-            self._former = before
+            self._former, self._shares = before, False
 
     def connect(self, remote: AudioDescription, *, active: bool) -> None:
         """Begin to go there."""
@@ -181,7 +189,7 @@ class Ways:
             self._crashed(error)
         else:
             if way is self._current:
-                self._dispose_former()
+                self._until_look = LOOK  # what was before stays so long
                 self._still = 0
                 self._changed(MediaState.CONNECTED, None)
 
@@ -212,6 +220,7 @@ class Ways:
         if self._until_look > 0 or self._current is None or not self._current.is_up:
             return
         self._until_look = LOOK
+        self._dispose_former()
         signs = self._current.signs_of_life
         if signs == self._signs:
             self._still += 1

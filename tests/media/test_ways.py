@@ -48,6 +48,38 @@ async def test_an_ice_restart_goes_on_with_the_same_keys_and_is_not_heard(party:
     await asyncio.gather(alice.hears(1000), bob.hears(440))
 
 
+async def test_media_flows_on_both_ways_while_a_restart_is_answered(party: Make) -> None:
+    alice, bob = party(tone(440)), party(tone(1000))
+    await connect(alice, bob)
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+    for offerer, answerer in ((alice, bob), (bob, alice), (bob, alice)):
+        answer = await answerer.session.create_answer(await offerer.session.create_offer(restart=True))
+        await asyncio.gather(offerer.next_frames(25), answerer.next_frames(25))  # half a second that the answer takes
+        await asyncio.gather(alice.hears(1000), bob.hears(440))
+        await offerer.session.set_answer(answer)
+        await asyncio.gather(alice.session.ready(), bob.session.ready())
+        await asyncio.gather(alice.next_frames(60), bob.next_frames(60))  # what was before is gone by then
+    for each in (alice, bob):
+        stats = await each.session.stats()
+        assert stats is not None
+        assert stats.packets_lost == 0
+        assert each.session._peer._ways._former is None
+
+
+async def test_a_restart_in_place_of_one_that_was_never_finished(party: Make) -> None:
+    alice, bob = party(tone(440)), party(tone(1000))
+    await connect(alice, bob)
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+    for _ in range(2):
+        for offerer, answerer in ((alice, bob), (bob, alice)):
+            await answerer.session.create_answer(await offerer.session.create_offer(restart=True))
+            await asyncio.gather(offerer.next_frames(1), answerer.next_frames(1))
+    await restart(alice, bob)
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+    await restart(bob, alice)
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+
+
 async def test_a_restart_while_on_hold_keeps_the_hold(party: Make) -> None:
     alice, bob = party(tone(440)), party(tone(1000))
     await connect(alice, bob)
