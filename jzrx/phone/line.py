@@ -58,7 +58,12 @@ _log = logging.getLogger("jzrx")
 
 
 class ClientTransport(Transport, Protocol):
-    """A transport that can be waited for at its end."""
+    """A transport that can be waited for at its end, and knows what its last attempt was ended by."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """The exception, if there was one."""
+        ...
 
     async def wait_closed(self) -> None:
         """Return when the flow that was closed is gone."""
@@ -254,7 +259,14 @@ class Line:
             self.ask(Disconnect(), lambda _value, _error: self._over.set())
 
     def _begin(self) -> None:
-        self.ask(Connect(), self._waiting.pop(_CONNECT))
+        settled = self._waiting.pop(_CONNECT)
+
+        def chained(value: Any, error: JambonzError | None) -> None:
+            if error is not None:
+                error.__cause__ = self._transport.failure
+            settled(value, error)
+
+        self.ask(Connect(), chained)
 
     def _restart_ice(self, call_id: str, done: Callable[[bool], None]) -> None:
         self.after(lambda: self.ask(RestartIce(call_id=call_id), lambda _value, error: done(error is None)))

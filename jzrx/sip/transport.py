@@ -8,6 +8,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -45,11 +46,18 @@ class WebSocketTransport:
         self._context = context
         self._link: _Link | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: Exception | None = None
+
+    @property
+    def failure(self) -> Exception | None:
+        """What the last attempt to open was ended by, if it was an exception."""
+        return self._failure
 
     def open(self, listener: Listener) -> None:
         """Begin to open; needs a running loop."""
         self.close("opened anew")
-        self._link = link = _Link(self._url, self._context, listener)
+        self._failure = None
+        self._link = link = _Link(self._url, self._context, listener, self._note)
         task = asyncio.get_running_loop().create_task(link.run(), name="jzrx-websocket")
         link.task = task
         self._tasks.add(task)  # kept while it closes, so that it is not collected on the way
@@ -66,6 +74,9 @@ class WebSocketTransport:
         if link is not None:
             link.close(reason)
 
+    def _note(self, failure: Exception) -> None:
+        self._failure = failure
+
     async def wait_closed(self) -> None:
         """Return when the flow that was closed is gone, which takes a second at most."""
         if self._tasks:
@@ -75,8 +86,11 @@ class WebSocketTransport:
 class _Link:
     """One attempt and the flow that comes of it."""
 
-    def __init__(self, url: str, context: ssl.SSLContext | None, listener: Listener) -> None:
+    def __init__(
+        self, url: str, context: ssl.SSLContext | None, listener: Listener, note: Callable[[Exception], None]
+    ) -> None:
         self._url = url
+        self._note = note
         self._context = context
         self._listener: Listener | None = listener
         self.outgoing: asyncio.Queue[str | None] = asyncio.Queue()
@@ -98,6 +112,7 @@ class _Link:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # whatever the network, the resolver or the proxy does is a failed attempt
+            self._note(error)
             self._failed(explain(self._url, error))
             return
         self._open = True

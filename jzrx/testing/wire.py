@@ -25,6 +25,7 @@ class Wire:
         self.behaviour: Literal["accept", "refuse", "silent"] = "accept"
         self.opened: list[float] = []
         self.closed: list[float] = []
+        self.failure: Exception | None = None  # there is none in memory
         self._listener: Listener | None = None
         self._is_open = False
         self._flow = 0

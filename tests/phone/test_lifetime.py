@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -78,8 +79,10 @@ async def test_connect_in_the_handler_of_a_failure(event: str) -> None:
 
 async def test_what_cannot_be_reached_says_what_to_do() -> None:
     client = create_jambonz_client(LOGIN, server="ws://localhost:9", connect_timeout=5)
-    with pytest.raises(jzrx.ConnectionError, match="nothing listens"):
+    with pytest.raises(jzrx.ConnectionError, match="nothing listens") as failure:
         await client.connect()
+    assert isinstance(failure.value.__cause__, ConnectionRefusedError)
+    assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)
     assert client.state == "error"
     assert "nothing listens" in (client.error or "")
 
