@@ -9,7 +9,6 @@ from reactivex.abc import DisposableBase
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from jzrx.action import Action, Deferred
-from jzrx.checks import encoded
 from jzrx.errors import CallError
 from jzrx.events import StatsSampled
 from jzrx.headers import RemoteHeaders
@@ -254,10 +253,9 @@ class JambonzCall:
         Done when it was accepted; CallError when it was refused, or (408) not answered for 5 s. Ours beyond the
         documented API; what the other side sends is the event `info`.
         """
-        data = encoded(body) if isinstance(body, str) else body
-        if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(body, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"body must be a str or bytes, not {type(body).__name__}")
-        return self._control.send_info(self._snapshot.value, "send_info", data, content_type, headers)
+        return self._control.send_info(self._snapshot.value, "send_info", body, content_type, headers)
 
     def enable_noise_isolation(
         self, vendor: str | None = None, level: int | None = None, model: str | None = None

@@ -20,7 +20,6 @@ __all__ = [
     "CODECS",
     "DIGEST_ALGORITHMS",
     "digest_algorithms",
-    "encoded",
     "flag",
     "headers",
     "ice_servers",
@@ -254,13 +253,6 @@ def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
 def is_media_type(value: object) -> bool:
     """Whether `value` is a type and subtype, with or without parameters (RFC 3261 section 20.15)."""
     return isinstance(value, str) and _MEDIA_TYPE.fullmatch(value) is not None
-
-
-def encoded(body: str) -> bytes:
-    """The octets of a text that is sent."""
-    if not is_encodable(body):
-        raise ValueError("body must not contain lone surrogates")
-    return body.encode()
 
 
 def is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from reactivex.abc import DisposableBase
 from jzrx import targets
 from jzrx.action import Action, Deferred
 from jzrx.call import JambonzCall, check_call
-from jzrx.checks import encoded, is_media_type
+from jzrx.checks import is_media_type
 from jzrx.commands import Register, SendMessage, Unregister
 from jzrx.errors import CallError
 from jzrx.events import Event
@@ -21,6 +21,7 @@ from jzrx.phone.control import Leave, check_refusal
 from jzrx.phone.emitter import Handler
 from jzrx.phone.line import Parts
 from jzrx.phone.phone import Phone
+from jzrx.sip.bodies import octets_of
 from jzrx.store import AllowedActions, ClientSnapshot, StateObservable, StoreView, selectors
 from jzrx.store.html import client_html, table
 from jzrx.types import CallState, ClientState
@@ -310,7 +311,9 @@ class JambonzClient:
         if not is_media_type(content_type):
             raise ValueError(f"content_type must be such as text/plain or application/json, not {content_type!r}")
         uri = targets.call(target, self._options.domain)
-        return self._phone.ask("send_message", SendMessage(target=uri, body=encoded(body), content_type=content_type))
+        return self._phone.ask(
+            "send_message", SendMessage(target=uri, body=octets_of(body, content_type), content_type=content_type)
+        )
 
     # --- events -----------------------------------------------------------------------------------------------------
 

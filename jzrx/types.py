@@ -152,7 +152,11 @@ class CallWarning:
 
 @frozen
 class SipMessage:
-    """A text that arrived by SIP MESSAGE (RFC 3428); mirrors the documented payload of `message`."""
+    """A text that arrived by SIP MESSAGE (RFC 3428); mirrors the documented payload of `message`.
+
+    `content_type` is the type alone, such as `text/plain`: its charset was used to read `body`, and any other parameter
+    is in the headers of the event `MessageReceived`.
+    """
 
     from_: str
     body: str

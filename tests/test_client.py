@@ -317,7 +317,14 @@ async def test_a_message_that_nobody_answers_is_408(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("target", "body", "kind"),
-    [("", "x", "text/plain"), ("bob", b"x", "text/plain"), ("bob", "x", "text"), ("bob", "x", "text/plain\r\nX: 1")],
+    [
+        ("", "x", "text/plain"),
+        ("bob", b"x", "text/plain"),
+        ("bob", "x", "text"),
+        ("bob", "x", "text/plain\r\nX: 1"),
+        ("bob", "\ud800", "text/plain"),
+        ("bob", "€", "text/plain;charset=us-ascii"),
+    ],
 )
 async def test_a_bad_message_is_misuse(bench: Bench, target: str, body: str, kind: str) -> None:
     await bench.connected()

@@ -20,6 +20,7 @@ from jzrx.phone.ringback import ring_back
 from jzrx.phone.switching import Switchboard
 from jzrx.phone.tones import Sequence, ToneQueues
 from jzrx.ports import MediaConfig
+from jzrx.sip.bodies import octets_of
 from jzrx.sip.causes import error_of
 from jzrx.store import CallSnapshot, ClientSnapshot
 from jzrx.store.selectors import is_answered, is_open, other_call
@@ -364,14 +365,15 @@ class CallControl:
         )
 
     def send_info(
-        self, call: CallSnapshot, action: str, body: bytes, content_type: str, headers: Mapping[str, str] | None
+        self, call: CallSnapshot, action: str, body: str | bytes, content_type: str, headers: Mapping[str, str] | None
     ) -> Action[None]:
         """Send an INFO of the user's."""
         if not is_media_type(content_type):
             raise ValueError(f"content_type must be a media type, such as application/json, not {content_type!r}")
         checked = checked_headers(headers or {})
+        octets = octets_of(body, content_type) if isinstance(body, str) else body
         _check_answered(call, action)
-        command = commands.SendInfo(call_id=call.id, content_type=content_type, body=body, headers=checked)
+        command = commands.SendInfo(call_id=call.id, content_type=content_type, body=octets, headers=checked)
         return self._phone.ask(action, command, call_id=call.id)
 
     def config(self, options: AnswerOptions) -> MediaConfig:

@@ -18,6 +18,7 @@ from jzrx.incoming import IncomingCall
 from jzrx.sip import connection as connections
 from jzrx.sip import registration as registrations
 from jzrx.sip.admission import refusal_of
+from jzrx.sip.bodies import text_of
 from jzrx.sip.calls import CALL, Calls
 from jzrx.sip.causes import headers_of, words_of
 from jzrx.sip.config import AgentConfig
@@ -360,7 +361,7 @@ class Agent:
             event = MessageReceived(
                 at=self._now(),
                 from_=strip_parameters(request.from_),
-                body=request.body.decode("utf-8", "replace"),
+                body=text_of(request),
                 content_type=request.content_type or "text/plain",
                 headers=headers_of(request),
             )

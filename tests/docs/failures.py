@@ -24,6 +24,7 @@ UNSEEN = {
     "media": "frames and RTP inside the media thread",
 }
 SEEN_OF_MEDIA = {"frames", "sources", "feeds", "ice_servers", "negotiation", "thread", "endpoints"}
+SEEN_OF_SIP = {"bodies"}
 BUILTIN = {"ValueError", "TypeError", "RuntimeError", "ImportError"}
 
 
@@ -210,7 +211,7 @@ def _is_seen(failure: Failure, module: str) -> bool:
     if failure.kind not in BUILTIN:
         return True
     room, last = module.split(".")[0], module.rpartition(".")[2]
-    return room not in UNSEEN or (room == "media" and last in SEEN_OF_MEDIA)
+    return room not in UNSEEN or (room == "media" and last in SEEN_OF_MEDIA) or (room == "sip" and last in SEEN_OF_SIP)
 
 
 @cache

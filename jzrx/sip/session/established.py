@@ -10,6 +10,7 @@ from jzrx.advice import hint
 from jzrx.commands import HangUp, SendDtmfInfo, SendInfo
 from jzrx.errors import CallError
 from jzrx.events import DtmfReceived, DtmfSent, InfoReceived, MessageReceived
+from jzrx.sip.bodies import text_of
 from jzrx.sip.causes import (
     NORMAL_CLEARING,
     cause_of_bye,
@@ -81,11 +82,10 @@ def requested(session: Session, request: Request, key: str, moment: Moment) -> S
         case "INFO":
             return session, _informed(session, request, key, moment)
         case "MESSAGE":
-            text = request.body.decode("utf-8", "replace")
             event = MessageReceived(
                 at=moment.at,
                 from_=strip_parameters(request.from_),
-                body=text,
+                body=text_of(request),
                 content_type=request.content_type or "text/plain",
                 headers=headers_of(request),
             )
