@@ -62,6 +62,41 @@ async def test_a_call_uses_the_default_devices_and_follows_its_client(sbc: Embed
 
 
 @devices
+async def test_two_clients_of_one_process_each_have_their_own(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    """Each its microphone and speaker, on which what the other one does has no effect."""
+    alice, bob = client(sbc, "alice"), client(sbc, "bob", speaker=True)
+    of_alice, of_bob = JambonzAudioManager(alice), JambonzAudioManager(bob)
+    async with alice, bob:
+        bob.on("incoming", lambda call: call.answer())
+        assert await of_bob.set_input_device("mic2")
+        assert await of_bob.set_output_device("spk2")
+        with pulseaudio.speak("mic1", 440), pulseaudio.speak("mic2", 1000):
+            call = alice.call("bob")
+            await call.answered()
+            await at(pulseaudio, "mic1", "spk1", "mic2", "spk2")
+            await plays(pulseaudio, "spk1", 1000)
+            await plays(pulseaudio, "spk2", 440)
+            assert min(each.input_level for each in (of_alice, of_bob)) > 0.1
+            # They share one microphone, then one speaker, then change places.
+            assert await of_alice.set_input_device("mic2")
+            await at(pulseaudio, "mic2", "spk1", "spk2")
+            await plays(pulseaudio, "spk2", 1000)
+            assert await of_bob.set_input_device("mic1")
+            assert await of_bob.set_output_device("spk1")
+            await at(pulseaudio, "mic1", "mic2", "spk1")
+            sound = await asyncio.to_thread(pulseaudio.listen, "spk1")
+            assert min(tone_level(sound, RATE, hz) for hz in (440, 1000)) > 0.05, "both are heard there"
+            assert await of_alice.set_output_device("spk2")
+            await plays(pulseaudio, "spk2", 440)
+            await plays(pulseaudio, "spk1", 1000)
+            pulseaudio.unplug("mic2")  # Alice's
+            await at(pulseaudio, "mic1", "spk1", "spk2")
+            await plays(pulseaudio, "spk1", 440)
+            await call.hangup()
+            await at(pulseaudio)
+
+
+@devices
 @pytest.mark.slow
 async def test_a_microphone_that_hears_nothing_is_told_of(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
     async with client(sbc, "alice", speaker=False) as alice:
