@@ -192,8 +192,9 @@ class JambonzClientOptions:
     thread with a loop of its own, and needs no running event loop.
 
     `accept_transfers`: whether the other side of a call may have it go on with somebody else (REFER in the call, or an
-    INVITE that replaces it): True, False (603), or a function, also `async`, that decides on a `TransferRequest`. What
-    is accepted is called in our name, as `call` would; only who is in a call with us can ask for it.
+    INVITE that replaces it): True, False (603), or a function, also `async`, that decides on a `TransferRequest`, and
+    has 180 s for it. What is accepted is called in our name, as `call` would; only who is in a call with us can ask for
+    it.
     """
 
     # The required ones have a default only so that a missing one is a ValueError like any other bad value.

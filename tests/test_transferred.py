@@ -215,6 +215,30 @@ async def test_a_decision_that_comes_too_late_is_none_on_the_next_transfer(bench
     assert [str(invite.uri) for invite in bench.sent("INVITE")[1:]] == ["sip:dave@example.com"]
 
 
+async def test_a_decision_that_comes_too_late_is_none(bench_with: BenchWith, caplog: pytest.LogCaptureFixture) -> None:
+    """The other side was told that it is refused, and may be on its way elsewhere."""
+    made_up_its_mind = asyncio.Event()
+
+    async def ask(_: TransferRequest) -> bool:
+        try:
+            await made_up_its_mind.wait()
+        except asyncio.CancelledError:
+            await made_up_its_mind.wait()  # it does not take the hint
+        return True
+
+    bench = await bench_with(accept_transfers=ask)
+    bob = await outbound(bench, "bob")
+    refer(bench)
+    await bench.pass_time(185, step=1)
+    assert reports(bench) == ["100", "603"]
+    assert "did not decide within 180 s" in caplog.text
+    made_up_its_mind.set()
+    await bench.pass_time(1)
+    assert reports(bench) == ["100", "603"]
+    assert len(bench.sent("INVITE")) == 1
+    assert bob.state == "connected"
+
+
 async def test_nobody_decides_before_the_call_ends(bench_with: BenchWith) -> None:
     begun = asyncio.Event()
 
@@ -351,6 +375,47 @@ async def test_no_media_for_the_new_call(bench_with: BenchWith) -> None:
     await bench.pass_time(0.2)
     assert bench.peer.last_response(500).cseq.method == "INVITE"
     assert bench.client.current_call is bob
+
+
+async def test_who_waits_for_a_decision_that_never_comes_is_refused(bench_with: BenchWith) -> None:
+    questions: list[asyncio.Future[bool]] = []
+
+    async def ask(_: TransferRequest) -> bool:
+        questions.append(asyncio.get_running_loop().create_future())
+        return await questions[-1]
+
+    bench = await bench_with(accept_transfers=ask)
+    bob = await outbound(bench, "bob")
+    replace(bench)
+    await bench.pass_time(179, step=1)
+    assert bench.client.call_count == 2
+    await bench.pass_time(2, step=1)
+    assert bench.peer.last_response(603).cseq.method == "INVITE"
+    assert questions[0].cancelled()
+    assert list(bench.client.calls.values()) == [bob]
+
+
+@pytest.mark.parametrize("decision", [True, False])
+async def test_our_user_answers_before_policy_decides(bench_with: BenchWith, decision: bool) -> None:
+    answers: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def ask(_: TransferRequest) -> bool:
+        return await answers.get()
+
+    bench = await bench_with(accept_transfers=ask)
+    bob = await outbound(bench, "bob")
+    taken: list[JambonzCall] = []
+    bob.on("replacement", taken.append)
+    replace(bench)
+    await bench.pass_time(0.1)
+    action = taken[0].answer()
+    session = bench.session(taken[0].id)
+    answers.put_nowait(decision)
+    await acknowledged(bench)
+    await bench.finish(action)
+    assert list(bench.client.calls.values()) == taken
+    assert taken[0].state == "connected"
+    assert bench.session(taken[0].id) is session
 
 
 async def test_the_replaced_call_ends_while_policy_decides(bench_with: BenchWith) -> None:

@@ -12,7 +12,9 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from reactivex.abc import DisposableBase, SchedulerBase
 
 from jzrx import commands, targets
 from jzrx.events import CallReceived, CallReleased, Event, TransferRequested
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfers"]
 
+PATIENCE = 180.0
+"""Seconds that a decision may take. Whoever waits for it is told that it was refused, and not left in the dark."""
+
 _log = logging.getLogger("jzrx")
 
 
@@ -35,7 +40,7 @@ class Transfers:
 
     def __init__(self, phone: "Phone") -> None:
         self._phone = phone
-        self._deciding: dict[str, asyncio.Task[None]] = {}
+        self._deciding: dict[str, tuple[asyncio.Task[bool], DisposableBase]] = {}
 
     def happened(self, event: Event) -> None:
         """One more event, after everybody has heard of it. On the client's loop."""
@@ -53,13 +58,13 @@ class Transfers:
                     event.headers,
                 )
                 self._decide(call_id, request, lambda wanted: self._replaced(call_id, old, wanted))
-            case CallReleased(call_id=call_id) if call_id in self._deciding:
-                self._deciding.pop(call_id).cancel()
+            case CallReleased(call_id=call_id):
+                self._take_back(call_id)
             case _:
                 pass
 
     def _decide(self, call_id: str, request: TransferRequest, then: Callable[[bool], None]) -> None:
-        policy = self._phone.options.accept_transfers
+        policy, line = self._phone.options.accept_transfers, self._phone.any_line()
         if isinstance(policy, bool):
             then(policy)
             return
@@ -72,16 +77,28 @@ class Transfers:
             then(answer is True)
             return
 
-        earlier = self._deciding.pop(call_id, None)
-        if earlier is not None:
-            earlier.cancel()  # it took too long: the transfer was refused, and this is another one
-        task = asyncio.ensure_future(_wait_for(answer, then))
-        self._deciding[call_id] = task
-        task.add_done_callback(partial(self._decided, call_id))
+        self._take_back(call_id)  # what was asked before took too long: that transfer was refused, and this is another
 
-    def _decided(self, call_id: str, task: "asyncio.Task[None]") -> None:
-        if self._deciding.get(call_id) is task:
-            del self._deciding[call_id]
+        def give_up(_scheduler: SchedulerBase, _state: Any = None) -> None:
+            self._take_back(call_id)
+            _log.warning("accept_transfers did not decide within %g s; the transfer is refused", PATIENCE)
+            then(False)
+
+        question = asyncio.ensure_future(_outcome_of(answer))
+        self._deciding[call_id] = question, line.scheduler.schedule_relative(PATIENCE, give_up)
+        question.add_done_callback(partial(self._answered, call_id, then))
+
+    def _answered(self, call_id: str, then: Callable[[bool], None], question: "asyncio.Task[bool]") -> None:
+        if call_id in self._deciding and self._deciding[call_id][0] is question:  # else it was taken back
+            _, limit = self._deciding.pop(call_id)
+            limit.dispose()
+            then(not question.cancelled() and question.result())
+
+    def _take_back(self, call_id: str) -> None:
+        if call_id in self._deciding:
+            question, limit = self._deciding.pop(call_id)
+            limit.dispose()
+            question.cancel()
 
     def _referred(self, event: TransferRequested, wanted: bool) -> None:
         line, call = self._phone.line, self._live(event.call_id)
@@ -103,8 +120,8 @@ class Transfers:
 
     def _replaced(self, call_id: str, old_id: str, wanted: bool) -> None:
         line, call, old = self._phone.line, self._live(call_id), self._live(old_id)
-        if line is None or call is None:
-            return
+        if line is None or call is None or call.state is not CallState.RINGING:
+            return  # the caller, or our user, did not wait for the decision
         if not wanted or old is None:
             line.ask(commands.HangUp(call_id=call_id, code=603), _nobody_waits)
             return
@@ -123,13 +140,12 @@ class Transfers:
         return None if call is None or call.state is CallState.ENDED else call
 
 
-async def _wait_for(answer: Awaitable[bool], then: Callable[[bool], None]) -> None:
+async def _outcome_of(answer: Awaitable[bool]) -> bool:
     try:
-        wanted = await answer
+        return await answer is True
     except Exception:
         _log.exception("accept_transfers raised; the transfer is refused")
-        wanted = False
-    then(wanted is True)
+        return False
 
 
 def _nobody_waits(_value: object, _error: object) -> None:

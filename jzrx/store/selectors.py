@@ -97,6 +97,8 @@ class AllowedCallActions:
     transfer: bool = False
     attended_transfer: bool = False
     switch_to: bool = False
+    send_info: bool = False
+    restart_ice: bool = False
 
 
 @frozen(kw_only=True)
@@ -148,6 +150,8 @@ def can_in_call(snapshot: ClientSnapshot, call_id: str | None) -> AllowedCallAct
         transfer=is_talking,
         attended_transfer=is_talking and _is_another_answered(snapshot, call.id),
         switch_to=is_talking and not (is_current and call.state is CallState.CONNECTED) and _is_free(snapshot, call),
+        send_info=is_talking,
+        restart_ice=is_talking,
     )
 
 

@@ -124,7 +124,7 @@ def allowed_in(call_id: str, *events: Event) -> set[str]:
     return {name for name, is_allowed in attrs.asdict(actions).items() if is_allowed}
 
 
-TALKING = {"hangup", "mute", "send_dtmf", "transfer"}
+TALKING = {"hangup", "mute", "send_dtmf", "transfer", "send_info", "restart_ice"}
 
 
 @pytest.mark.parametrize(
