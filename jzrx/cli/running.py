@@ -8,20 +8,20 @@ from collections.abc import Coroutine
 __all__ = ["run_in_order"]
 
 
-def run_in_order(work: Coroutine[None, None, int], *, signals: tuple[str, ...] = ("SIGTERM", "SIGHUP")) -> int:
+def run_in_order(work: Coroutine[None, None, int]) -> int:
     """`asyncio.run`, for which SIGTERM (`kill`) and SIGHUP (the terminal is closed) are a KeyboardInterrupt, too: calls
     are hung up, files are whole. A SIGHUP that is ignored, as by nohup, stays so."""
     try:
-        return asyncio.run(_interruptible(work, signals))
+        return asyncio.run(_interruptible(work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
 
-async def _interruptible(work: Coroutine[None, None, int], signals: tuple[str, ...]) -> int:
+async def _interruptible(work: Coroutine[None, None, int]) -> int:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    for name in signals:
+    for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             with contextlib.suppress(NotImplementedError):  # Windows

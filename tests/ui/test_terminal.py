@@ -76,7 +76,7 @@ async def terminal(
     hook = use_jambonz_client(
         server=server or sbc.url, username="alice", password=password, audio=silence, speaker=False
     )
-    model = PhoneModel(hook, "alice")
+    model = PhoneModel(hook, "alice", background=True)
     try:
         async with TerminalPhone(model).run_test(size=size) as pilot:
             yield Driver(pilot, model)

@@ -6,6 +6,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Input, Label, RichLog, Static, TabbedContent, TabPane
 
@@ -46,6 +47,22 @@ class TerminalPhone(App[None]):
         return PhoneScreen(self._model)
 
 
+class ViewChanged(Message):
+    """There is something new to show; from the phone's own thread, if it has one."""
+
+    def can_replace(self, message: Message) -> bool:
+        """One is enough."""
+        return isinstance(message, ViewChanged)
+
+
+class Traced(Message):
+    """A SIP message came or went."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 class PhoneScreen(Screen[None]):
     """Shows the view, and presses the buttons. It connects when it starts."""
 
@@ -65,7 +82,7 @@ class PhoneScreen(Screen[None]):
         super().__init__()
         self._model = model
         self._shown_messages = self._read_messages = 0
-        self._trace = TraceHandler(self._show_trace)
+        self._trace = TraceHandler(self._traced)
 
     def compose(self) -> ComposeResult:
         """What there is to see."""
@@ -103,7 +120,7 @@ class PhoneScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin."""
         self._trace.start()
-        self._subscription = self._model.view.subscribe(self._show)
+        self._subscription = self._model.view.subscribe(self._changed)
         self.set_interval(TICK, self._tick)
         self.query_one("#target", Input).focus()
         self._model.do("connect")
@@ -115,9 +132,15 @@ class PhoneScreen(Screen[None]):
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
-    def _show(self, view: PhoneView) -> None:
-        if not self._is_shown:
-            return
+    def _changed(self, _: PhoneView) -> None:
+        self.post_message(ViewChanged())
+
+    def _traced(self, text: str) -> None:
+        self.post_message(Traced(text))
+
+    def on_view_changed(self) -> None:
+        """Show what is now."""
+        view = self._model.now
         self.query_one("#status", Label).update(f"{view.account}: {view.status}")
         self.query_one("#status").set_classes(view.state.value)
         notice = self.query_one("#notice", Label)
@@ -163,14 +186,9 @@ class PhoneScreen(Screen[None]):
         unread = self._shown_messages - self._read_messages
         tabs.get_tab("messages-tab").label = f"Messages ({unread})" if unread else "Messages"
 
-    def _show_trace(self, text: str) -> None:
-        if self._is_shown:
-            self.query_one("#sip", RichLog).write(Text(printable(text)))
-
-    @property
-    def _is_shown(self) -> bool:
-        """Whether its widgets are there; they go before it hears that it ends."""
-        return bool(self.query("#status"))
+    def on_traced(self, traced: Traced) -> None:
+        """Add it to the trace."""
+        self.query_one("#sip", RichLog).write(Text(printable(traced.text)))
 
     def _tick(self) -> None:
         self.query_one(CallsTable).tick(self._model.now, self._model.seconds)
