@@ -53,6 +53,9 @@ _UUID = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
 
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+(?:[ \t]*;[\x20-\x7e]*)?", re.ASCII)
 
+MAX_TEXT = 1024
+"""Octets of a text in the options: escaped and with what stands around it, it is to fit into a line of a message."""
+
 Attribute: TypeAlias = "attrs.Attribute[Any]"  # attrs subscripts it for type checkers only
 Validator = Callable[[Any, Attribute, Any], None]
 
@@ -65,7 +68,7 @@ def refusal(name: str, value: object, wanted: str) -> ValueError:
 
 
 def text(wanted: str, *, secret: bool = False, optional: bool = False) -> Validator:
-    """A string, not empty and without control characters; of a secret, the message does not show the value."""
+    """A string, neither empty nor too long, without control characters; a secret is not shown in the message."""
 
     def check(_: Any, attribute: Attribute, value: Any) -> None:
         if value is None and optional:
@@ -79,6 +82,8 @@ def text(wanted: str, *, secret: bool = False, optional: bool = False) -> Valida
             raise ValueError(f"{attribute.name} must be {wanted}, without control characters{shown}")
         if not is_encodable(value):
             raise ValueError(f"{attribute.name} must be {wanted}, without lone surrogates{shown}")
+        if (size := len(value.encode())) > MAX_TEXT:
+            raise ValueError(f"{attribute.name} must be {wanted}, of {MAX_TEXT} octets at most, not {size}")
 
     return check
 

@@ -299,6 +299,10 @@ class JambonzClient:
             uri, target.strip(), given, {**ours, **(headers or {})}, hold_current=hold_current
         )
 
+    def uri_of(self, target: str) -> str:
+        """The SIP URI that `call(target)` would call. ValueError where that cannot be called, and why."""
+        return targets.call(target, self._options.domain)
+
     # --- messages ---------------------------------------------------------------------------------------------------
 
     def send_message(self, target: str, body: str, content_type: str = "text/plain") -> Action[int]:
@@ -310,9 +314,9 @@ class JambonzClient:
             raise ValueError(f"body must be a str, not {type(body).__name__}")
         if not is_media_type(content_type):
             raise ValueError(f"content_type must be such as text/plain or application/json, not {content_type!r}")
-        uri = targets.call(target, self._options.domain)
         return self._phone.ask(
-            "send_message", SendMessage(target=uri, body=octets_of(body, content_type), content_type=content_type)
+            "send_message",
+            SendMessage(target=self.uri_of(target), body=octets_of(body, content_type), content_type=content_type),
         )
 
     # --- events -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from jzrx.types import Headers
 
-__all__ = ["RemoteHeaders", "checked_headers", "is_encodable"]
+__all__ = ["MAX_LINE", "RemoteHeaders", "checked_headers", "is_encodable"]
+
+MAX_LINE = 8192
+"""Characters of a header line, in what comes, and so in what we send: it is to be answered with some of its headers."""
 
 # RFC 3261 25.1: token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
@@ -38,7 +41,8 @@ def checked_headers(headers: Mapping[str, str], field: str = "headers") -> Heade
     """`headers` as pairs, in their order, if each may stand in a request that a user asked for.
 
     Raises ValueError that names `field` and the header: for CR, LF or NUL (which would smuggle in other headers), for a
-    name that is no token (RFC 3261 section 25.1), and for a name that the user agent itself owns.
+    name that is no token (RFC 3261 section 25.1), for a name that the user agent itself owns, and for one that is too
+    long.
     """
     if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"{field} must be a mapping of header names to values, not {headers!r}")
@@ -53,6 +57,10 @@ def checked_headers(headers: Mapping[str, str], field: str = "headers") -> Heade
             raise ValueError(f"{field}: the value of {name} contains CR, LF or NUL; encode it (percent, base64)")
         if not is_encodable(value):
             raise ValueError(f"{field}: the value of {name} contains lone surrogates, which UTF-8 cannot write")
+        if len(f"{name}: {value}") > MAX_LINE:
+            raise ValueError(
+                f"{field}: the value of {name} is too long: a header line has {MAX_LINE} characters at most"
+            )
     return tuple(headers.items())
 
 

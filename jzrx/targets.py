@@ -1,6 +1,6 @@
 """Who is called: from what a user writes to a SIP URI, one function for each of the five verbs. Pure.
 
-All raise ValueError for a target that is empty, has control characters, or cannot be called.
+All raise ValueError for a target that is empty or too long, has control characters, or cannot be called.
 """
 
 import re
@@ -11,6 +11,9 @@ from jzrx.sip.params import Params
 from jzrx.sip.uri import Uri
 
 __all__ = ["Verb", "application", "call", "conference", "queue", "sid", "user"]
+
+MAX_TARGET = 2048
+"""Octets. Escaped it is up to three times as long, and must still fit into a line of a message, as its answer does."""
 
 Verb = Callable[[str, str], str]
 """A target and the realm, to the SIP URI."""
@@ -74,6 +77,8 @@ def _checked(target: str) -> str:
         raise ValueError(f"a target must not contain control characters: {target!r}")
     if not is_encodable(target):
         raise ValueError(f"a target must not contain lone surrogates: {target!r}")
+    if (size := len(target.encode())) > MAX_TARGET:
+        raise ValueError(f"a target must not be longer than {MAX_TARGET} octets; this one has {size}")
     if not target.strip():
         raise ValueError("the target is empty; give a number, a user name or a SIP URI")
     return target.strip()

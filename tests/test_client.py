@@ -514,3 +514,10 @@ async def test_the_snapshots_replay_from_the_events(bench: Bench) -> None:
     await bench.connected()
     assert isinstance(bench.events[0], ConnectStarted)
     assert replay(bench.events) == bench.client.snapshot.value
+
+
+def test_a_target_can_be_looked_at_before_anybody_is_called() -> None:
+    client = create_jambonz_client(LOGIN, realm="acme.example.com")
+    assert client.uri_of("+1 (555) 123") == "sip:+1555123@acme.example.com"
+    with pytest.raises(ValueError, match="no phone knows mailto"):
+        client.uri_of("mailto:bob")

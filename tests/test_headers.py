@@ -15,6 +15,12 @@ def test_a_value_that_would_break_out_is_refused(value: str) -> None:
         checked_headers({"X-Custom": value})
 
 
+def test_a_value_that_fits_into_no_line_is_refused() -> None:
+    checked_headers({"X-Custom": "x" * 8182})
+    with pytest.raises(ValueError, match="the value of X-Custom is too long"):
+        checked_headers({"X-Custom": "x" * 8183})
+
+
 @pytest.mark.parametrize("headers", ["X-A: 1", [("X-A", "1")], 7])
 def test_what_is_no_mapping_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="headers must be a mapping"):

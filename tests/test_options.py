@@ -69,6 +69,7 @@ def test_a_limit_is_shown_to_the_digit() -> None:
         ("server", 7),
         ("username", ""),
         ("username", "sip:alice"),
+        ("username", "é" * 513),
         ("username", "alice@example.com"),
         ("username", "al\nice"),
         ("username", "\ud800"),

@@ -65,6 +65,12 @@ def test_what_cannot_be_called_is_refused(target: str) -> None:
         targets.call(target, REALM)
 
 
+def test_a_target_that_fits_into_no_message_is_refused() -> None:
+    targets.call("é" * 1024, REALM)
+    with pytest.raises(ValueError, match="not be longer than 2048 octets; this one has 2050"):
+        targets.call("é" * 1025, REALM)
+
+
 def test_a_malformed_uri_comes_with_advice() -> None:
     with pytest.raises(ValueError, match=r"cannot call 'sip:@x'.*write sip:user@host"):
         targets.call("sip:@x", REALM)

@@ -11,7 +11,15 @@ import attrs
 from attrs import frozen
 from reactivex import operators
 
-from jzrx import CallEndCause, CallError, CallSnapshot, CallState, JambonzCall, create_jambonz_client
+from jzrx import (
+    CallEndCause,
+    CallError,
+    CallSnapshot,
+    CallState,
+    JambonzCall,
+    JambonzCallOptions,
+    create_jambonz_client,
+)
 from jzrx.cli.exits import CommandError, Exit
 from jzrx.cli.running import run_in_order
 from jzrx.cli.screen import Screen
@@ -49,14 +57,17 @@ def run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
 
 
 async def _run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
+    # What cannot be played, called or offered is said before anything is sent.
     for step in order.steps:
         if step.what == "play":
-            wav(step.value)  # what cannot be played is said before anybody is called
+            wav(step.value)
+    options = JambonzCallOptions(headers=order.headers, preferred_codecs=order.codecs, no_answer_timeout=order.timeout)
     # A script hears and speaks by its files; a person by the microphone and the speaker, where there are any.
     scripted = bool(order.steps) or order.record is not None
     devices: dict[str, Any] = {"audio": silence, "speaker": False} if scripted else {}
+    client = create_jambonz_client(account, **devices)
+    client.uri_of(order.target)
     with contextlib.nullcontext() if order.record is None else WavFile(order.record) as record:
-        client = create_jambonz_client(account, **devices)
         outlets = _Outlets()
         if order.as_json:
             print_snapshot = outlets.of(lambda snapshot: screen.line(json.dumps(attrs.asdict(snapshot))))
@@ -64,12 +75,7 @@ async def _run(screen: Screen, account: Mapping[str, Any], order: Order) -> int:
         tell = Screen(io.StringIO()) if order.as_json else screen
         async with client:
             tell.line(f"registered as {client.options.username} with {client.options.server}")
-            call = client.call(
-                order.target,
-                headers=order.headers,
-                preferred_codecs=order.codecs,
-                no_answer_timeout=order.timeout,
-            )
+            call = client.call(order.target, options)
             if record is not None:
                 call.audio.incoming.subscribe(outlets.of(record.take))
             _follow(tell, call, outlets)

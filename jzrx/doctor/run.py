@@ -6,7 +6,6 @@ from typing import Any
 
 import attrs
 
-from jzrx import targets
 from jzrx.client import JambonzClient
 from jzrx.doctor import ice, network, signalling
 from jzrx.doctor.steps import Finding, PreflightStep, take
@@ -41,7 +40,7 @@ async def preflight(
     """
     given = resolve_options(JambonzClientOptions, options, fields)
     if call is not None:
-        targets.call(call, given.domain)  # what cannot be called is said before anything is tried
+        JambonzClient(given).uri_of(call)  # what cannot be called is said before anything is tried
     asking = [asyncio.ensure_future(take(name, ice.ask(server), PATIENCE)) for name, server in ice.servers_of(given)]
     try:
         async for step in _signalling(given, call):

@@ -371,7 +371,7 @@ class CallControl:
         if not is_media_type(content_type):
             raise ValueError(f"content_type must be a media type, such as application/json, not {content_type!r}")
         checked = checked_headers(headers or {})
-        octets = octets_of(body, content_type) if isinstance(body, str) else body
+        octets = octets_of(body, content_type)
         _check_answered(call, action)
         command = commands.SendInfo(call_id=call.id, content_type=content_type, body=octets, headers=checked)
         return self._phone.ask(action, command, call_id=call.id)

@@ -6,6 +6,9 @@ from jzrx.sip.multipart import find_part
 
 __all__ = ["SDP", "octets_of", "sdp_of", "text_of"]
 
+MAX_BODY = 60 * 1024
+"""Octets. jambonz takes messages of 64 KiB with their headers, and ends the connection at a larger one."""
+
 SDP = "application/sdp"
 UTF_8 = "utf-8"
 CHARSETS = frozenset(
@@ -32,8 +35,15 @@ def text_of(message: Request | Response) -> str:
     return message.body.decode(charset if charset in CHARSETS else UTF_8, "replace")
 
 
-def octets_of(text: str, content_type: str) -> bytes:
-    """A text as a body of this type. ValueError where its charset is not known, or cannot write the text."""
+def octets_of(body: str | bytes, content_type: str) -> bytes:
+    """A body of this type. ValueError where it is too large, or its charset is not known or cannot write the text."""
+    octets = body if isinstance(body, bytes) else _encoded(body, content_type)
+    if len(octets) > MAX_BODY:
+        raise ValueError(f"body has {len(octets)} octets; send {MAX_BODY} at most, in several messages if need be")
+    return octets
+
+
+def _encoded(text: str, content_type: str) -> bytes:
     charset = _charset(content_type)
     if charset not in CHARSETS:
         raise ValueError(f"content_type names the charset {charset!r}, which is not known: leave it out, for UTF-8")

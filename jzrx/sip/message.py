@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from attrs import evolve, field, frozen
 
+from jzrx.headers import MAX_LINE
 from jzrx.sip import readers
 from jzrx.sip.fields import FORBIDDEN, LINE_END, NO_HEADERS, STRAY, Headers, decode, readable, split_lines
 from jzrx.sip.headers import CSeq, NameAddr, Via, media_type
@@ -21,8 +22,6 @@ MAX_SIZE: Final = 65536
 """Octets of a message: what jambonz's WebSocket transport can send."""
 MAX_LINES: Final = 256
 """Header lines of a message."""
-MAX_LINE: Final = 8192
-"""Characters of one header line."""
 
 
 class Message:

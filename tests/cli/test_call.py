@@ -89,10 +89,7 @@ async def test_the_steps_are_taken_in_their_order(sbc: EmbeddedSbc, tmp_path: Pa
         (("noanswer", "--timeout", "0.5"), {}, 6, "408 No Answer"),
         (("echo",), {"JZRX_PASSWORD": "wrong"}, 4, "403"),
         (("echo",), {"JZRX_SERVER": "ws://localhost:1"}, 3, "localhost:1"),
-        (("echo", "--play", "missing.wav"), {}, 2, "missing.wav"),
         (("echo", "--record", "/missing/heard.wav"), {}, 2, "/missing/heard.wav"),
-        (("echo", "--codec", "mp3"), {}, 2, "mp3"),
-        (("echo", "--header", "Via: x"), {}, 2, "Via"),
         (("echo", "--header", "X-A: 1", "--header", "X-A: 2"), {}, 2, "--header"),
         (("echo", "--cafile", "missing.pem"), {}, 2, "missing.pem"),
         (("echo", "--password-file", "missing"), {}, 2, "missing"),
@@ -107,6 +104,23 @@ async def test_a_failure_gets_one_line_and_the_status_that_tells_why(
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
     assert "wonderland" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mailto:bob",), "mailto"),
+        (("a" * 16000,), "not be longer than 2048 octets"),
+        (("echo", "--codec", "mp3"), "mp3"),
+        (("echo", "--header", "Via: x"), "Via"),
+        (("echo", "--play", "missing.wav"), "missing.wav"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_before_anything_is_sent(arguments: tuple[str, ...], said: str) -> None:
+    account = {"JZRX_SERVER": "ws://localhost:1", "JZRX_USERNAME": "alice", "JZRX_PASSWORD": "wonderland"}
+    done = await asyncio.to_thread(run, "call", *arguments, **account)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), "not 3: that nothing listens there is not found"
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize(

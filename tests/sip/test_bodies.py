@@ -45,6 +45,7 @@ def test_what_is_sent_is_what_it_says() -> None:
     [
         ("10 €", "text/plain;charset=iso-8859-1", "body has characters that iso-8859-1 cannot write"),
         ("\ud800", "text/plain", "body has characters that utf-8 cannot write"),
+        ("€" * 20481, "text/plain", "body has 61443 octets; send 61440 at most"),
         ("x", "text/plain;charset=klingon", "content_type names the charset 'klingon', which is not known"),
     ],
 )
