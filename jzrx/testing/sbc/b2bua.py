@@ -8,7 +8,9 @@ A BYE or a refusal is passed on with its headers; what happens while the call is
 """
 
 import asyncio
+import uuid
 from collections.abc import Callable
+from typing import Self
 
 from attrs import frozen
 
@@ -21,7 +23,7 @@ from jzrx.testing.sbc.journal import SbcEvent
 from jzrx.testing.sbc.legs import Leg
 from jzrx.types import Headers, MediaState
 
-__all__ = ["Bridge", "CallSids", "caller_id", "passed_on", "x_headers"]
+__all__ = ["RING_TIME", "Bridge", "CallSids", "caller_id", "passed_on", "x_headers"]
 
 RING_TIME = 60.0
 """Seconds that jambonz's dial lets the callee ring."""
@@ -39,6 +41,11 @@ class CallSids:
     account: str
     application: str
     call: str
+
+    @classmethod
+    def of_new_call(cls, account: str, application: str) -> Self:
+        """With an id of its own."""
+        return cls(account, application, str(uuid.uuid4()))
 
     def to_caller(self) -> Headers:
         """In the 200."""
@@ -89,6 +96,7 @@ class Bridge:
     def __init__(self, caller: Leg, callee: Leg, sids: CallSids, note: Note, *, strict: bool) -> None:
         caller.other, callee.other = callee, caller
         caller.on_event, callee.on_event = self._of_caller, self._of_callee
+        caller.marks = sids.to_caller()
         self._caller = caller
         self._callee = callee
         self._sids = sids
@@ -126,7 +134,7 @@ class Bridge:
             case CallAnswered() if not self._caller.is_over:
                 self._ringing.cancel()
                 self._note(SbcEvent("answered", self._callee.user, f"the call of {self._caller.user}"))
-                self._caller.answer(self._sids.to_caller())
+                self._caller.answer()
             case CallEnded() if not self._caller.is_over:
                 self._ringing.cancel()
                 self._note(SbcEvent("ended", self._callee.user, f"{event.cause.code} {event.cause.reason}"))

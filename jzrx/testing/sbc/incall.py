@@ -40,7 +40,7 @@ class InCall:
 
     def __init__(
         self,
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         note: Callable[[SbcEvent], None],
         pass_on: Callable[[str, Request], Coroutine[Any, Any, int]],
         refer: Callable[[Leg, Request], None] | None,

@@ -49,6 +49,10 @@ class Leg:
         """It had an audio path at some time."""
         self.other: Leg | None = None
         self.robot: Robot | None = None
+        self.marks: Headers = ()
+        """The headers of its 200."""
+        self.arrival: Callable[[int], None] | None = None
+        """While its call is being moved to a robot: who is told, in place of the client, what becomes of that."""
         self.on_event: Callable[[CallEvent], None] = _nobody
         self._digits = asyncio.Queue[str]()
         self._answered = asyncio.Event()
@@ -91,18 +95,26 @@ class Leg:
 
     def progress(self) -> None:
         """183 with SDP: a caller hears something, and is never told 180."""
+        if self.arrival is not None:
+            self.arrival(183)
+            return
         self._is_progressing = self._has_offer
         self._do(SendProgress(call_id=self.id, code=183, with_media=True))
 
     def answer(self, headers: Headers = ()) -> None:
         """200; after a 183 its SDP again. It does not overtake a 183 whose SDP is still being made."""
-        if self._is_progressing:
+        if self.arrival is not None:
+            self.arrival(200)
+        elif self._is_progressing:
             self._answer_after = headers
         else:
-            self._do(Answer(call_id=self.id, headers=headers))
+            self._do(Answer(call_id=self.id, headers=(*self.marks, *headers)))
 
     def hang_up(self, code: int = 480, reason: str | None = None, headers: Headers = ()) -> None:
         """Refuse it with `code`, cancel it, or end it by BYE: whatever its state demands."""
+        if self.arrival is not None:
+            self.arrival(code)
+            return
         self._do(HangUp(call_id=self.id, code=code, reason=reason, headers=headers))
 
     async def ask(self, command: Command) -> Any:

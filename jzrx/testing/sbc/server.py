@@ -250,11 +250,12 @@ class EmbeddedSbc:
         """A new offer in an answered call."""
         self._in_call.offer(leg, wanted, answer)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something on its own, until the server stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """What goes wrong in one call, or in an application of a test's own, must not end the server."""
@@ -324,6 +325,7 @@ class EmbeddedSbc:
             take_over(leg, target, self.serve)
         elif isinstance(target, ToRobot):
             flow.admit(key, leg)
+            leg.marks = CallSids.of_new_call(self._account.sid, self._application).to_caller()
             self.serve(leg, target.robot)
         else:
             self._connect(flow, key, request, leg, target)
@@ -338,7 +340,7 @@ class EmbeddedSbc:
             return
         callee, contact = reached
         flow.admit(key, caller)
-        sids = CallSids(account=self._account.sid, application=self._application, call=str(uuid.uuid4()))
+        sids = CallSids.of_new_call(self._account.sid, self._application)
         Bridge(caller, callee, sids, self.note, strict=self._strict).begin(contact, request)
 
     # --- what a transfer needs (`Switchboard`) -----------------------------------------------------------------------
@@ -379,9 +381,9 @@ class EmbeddedSbc:
         """The leg with this Call-ID."""
         return next((leg for flow in self._flows if (leg := flow.leg_of(sip_call_id)) is not None), None)
 
-    def serve(self, leg: Leg, robot: Robot) -> None:
+    def serve(self, leg: Leg, robot: Robot) -> asyncio.Task[None]:
         """Let a robot serve a leg."""
-        self.spawn(self._perform(leg, robot))
+        return self.spawn(self._perform(leg, robot))
 
     async def _perform(self, leg: Leg, robot: Robot) -> None:
         task = asyncio.current_task()

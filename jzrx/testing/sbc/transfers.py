@@ -1,10 +1,10 @@
 """REFER, as an application of jambonz with a referHook would carry it out, with the NOTIFYs that jambonz leaves out.
 
 Blind: the target is called; when it answers, the other side is connected to it. Attended (`Replaces` in Refer-To): the
-other side is connected to the party of the call that is named. Then whoever asked is told 200, and hangs up; it may do
-so before, once it has its 202. When it fails, whoever asked is told why, and that call goes on. When the other side
-hangs up before the target has answered, all three calls are over. Without the NOTIFYs, as jambonz is, it says nothing,
-and ends the call by BYE when it has succeeded.
+other side is connected to the party of the call that is named. A robot may be either, and ring or refuse as it does to
+callers. Then whoever asked is told 200, and hangs up; it may do so before, once it has its 202. When it fails, whoever
+asked is told why, and that call goes on. When the other side hangs up before the target has answered, all three calls
+are over. Without the NOTIFYs, as jambonz is, it says nothing, and ends the call by BYE when it has succeeded.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from jzrx.sip.message import Request
 from jzrx.sip.status import reason_phrase
 from jzrx.sip.uri import Uri
 from jzrx.testing.sbc.auth import Refusal
-from jzrx.testing.sbc.b2bua import passed_on
+from jzrx.testing.sbc.b2bua import RING_TIME, passed_on
 from jzrx.testing.sbc.journal import SbcEvent
 from jzrx.testing.sbc.legs import Leg
 from jzrx.testing.sbc.robots import Robot
@@ -35,7 +35,7 @@ __all__ = ["Switchboard", "Transfers", "join", "take_over"]
 class Switchboard(Protocol):
     """What a transfer needs of the server."""
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something on its own."""
         ...
 
@@ -55,7 +55,7 @@ class Switchboard(Protocol):
         """The leg with this Call-ID."""
         ...
 
-    def serve(self, leg: Leg, robot: Robot) -> None:
+    def serve(self, leg: Leg, robot: Robot) -> asyncio.Task[None]:
         """Let a robot serve a leg."""
         ...
 
@@ -105,14 +105,20 @@ class Transfers:
 
     def _attended(self, leg: Leg, referred: Leg, sip_call_id: str) -> int:
         consultation = self._switchboard.leg_of(sip_call_id)
-        party = None if consultation is None else consultation.other
-        if consultation is None or party is None or not consultation.is_answered or consultation is leg:
+        if consultation is None or not consultation.is_answered or consultation is leg:
             return 481  # "no match is found" (RFC 3891 section 3)
-        if self._moving & {consultation.id, party.id}:
+        party, robot = consultation.other, consultation.robot
+        if consultation.id in self._moving or (party is not None and party.id in self._moving):
             return 491
-        _let_go(leg)
-        _let_go(consultation)
-        self._connect(referred, party)
+        if party is not None:
+            _let_go(leg)
+            _let_go(consultation)
+            self._connect(referred, party)
+        elif robot is not None:
+            self._hand_over(leg, referred)
+            self._switchboard.serve(referred, robot)
+        else:
+            return 481  # its other side has left
         return 200
 
     async def _blind(self, asked: "_Asked") -> int:
@@ -121,17 +127,13 @@ class Transfers:
         if isinstance(where, Refusal):
             return where.status
         if isinstance(where, ToRobot):
-            _let_go(leg)
-            referred.other = None
-            self._switchboard.spawn(_resume(referred))
-            self._switchboard.serve(referred, where.robot)
-            return 200
+            return await self._to_robot(asked, where.robot)
         reached = self._switchboard.leg_to(where.user)
         if reached is None:
             return 480
         party, contact = reached
-        outcome = asyncio.get_running_loop().create_future()
-        party.on_event = _outcome(outcome, lambda code: self._report(asked, code))
+        outcome = _Outcome()
+        party.on_event = _heard_by(outcome, lambda code: self._report(asked, code))
         before = leg.on_event, referred.on_event
         leg.on_event = self._heard_of(leg, lambda _: None)  # it may leave at once, and the transfer goes on
 
@@ -142,17 +144,49 @@ class Transfers:
 
         referred.on_event = self._heard_of(referred, end_all)
         party.dial(str(contact), f"<sip:{referred.user}@localhost;transport=ws>", ())
-        code: int = await outcome
+        code = await outcome.within(RING_TIME)
         if code == 200 and not referred.is_over:
             _let_go(leg)
             self._connect(referred, party)
             return 200
         leg.on_event, referred.on_event = before
-        if code == 200:
+        if not party.is_over:
             party.hang_up()
         if leg.is_over:
             referred.hang_up()  # nobody is left for it to talk with
         return 487 if code == 200 else code
+
+    async def _to_robot(self, asked: "_Asked", robot: Robot) -> int:
+        """The robot is asked as if `referred` called it: it may ring, or refuse, and then all is as it was."""
+        leg, referred = asked.leg, asked.referred
+        outcome = _Outcome()
+
+        def told(code: int) -> None:
+            if code < 200:
+                self._report(asked, code)
+            else:
+                outcome.settle(code)
+
+        before = leg.on_event, referred.on_event
+        leg.on_event = self._heard_of(leg, lambda _: None)  # it may leave at once, and the transfer goes on
+        referred.arrival = told
+        served = self._switchboard.serve(referred, robot)
+        code = await outcome.within(RING_TIME)
+        if code == 200 and not referred.is_over:
+            referred.arrival = None
+            self._hand_over(leg, referred)
+            return 200
+        served.cancel()
+        await asyncio.wait([served])
+        referred.arrival = referred.robot = None
+        leg.on_event, referred.on_event = before
+        if referred.is_over:
+            self._report(asked, 487, final=True)  # before the BYE, which alone would be a success
+            leg.hang_up()
+            return 487
+        if leg.is_over:
+            referred.hang_up()  # nobody is left for it to talk with
+        return code
 
     def _heard_of(self, leg: Leg, ended: Callable[[CallEnded], None]) -> Callable[[CallEvent], None]:
         """What is heard of a leg while its call is moved."""
@@ -175,6 +209,12 @@ class Transfers:
             reason = reason_phrase(code)
             leg.flow.do(SendNotify(call_id=leg.id, code=code, reason=reason, final=final, refer=asked.number))
 
+    def _hand_over(self, leg: Leg, referred: Leg) -> None:
+        """`referred` is a robot's now, and no more that of `leg`."""
+        _let_go(leg)
+        referred.other = None
+        self._switchboard.spawn(_resume(referred))
+
     def _connect(self, one: Leg, other: Leg) -> None:
         join(one, other)
         for leg in (one, other):
@@ -194,6 +234,7 @@ class _Asked:
 def join(one: Leg, other: Leg) -> None:
     """Make one call of two answered legs: they hear each other, and when one ends so does the other."""
     one.other, other.other = other, one
+    one.robot = other.robot = None
     one.on_event, other.on_event = _joined(one, other), _joined(other, one)
     if one.is_over or other.is_over:  # it has hung up while this was under way
         one.hang_up()
@@ -203,7 +244,7 @@ def join(one: Leg, other: Leg) -> None:
     other.session.relay_to(one.session)
 
 
-def take_over(leg: Leg, replaced: Leg, serve: Callable[[Leg, Robot], None]) -> None:
+def take_over(leg: Leg, replaced: Leg, serve: Callable[[Leg, Robot], object]) -> None:
     """An INVITE with Replaces (RFC 3891): `leg` is in the call in the place of `replaced`, which is ended by BYE."""
     party, robot = replaced.other, replaced.robot
     if party is not None:
@@ -228,17 +269,40 @@ def _joined(leg: Leg, other: Leg) -> Callable[[CallEvent], None]:
     return happened
 
 
-def _outcome(outcome: "asyncio.Future[int]", progressed: Callable[[int], None]) -> Callable[[CallEvent], None]:
+class _Outcome:
+    """What becomes of a call to the target: the first final status that is told."""
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_settled(self) -> bool:
+        return self._future.done()
+
+    def settle(self, code: int) -> None:
+        if not self._future.done():
+            self._future.set_result(code)
+
+    async def within(self, seconds: float) -> int:
+        """The status; 480 if there is none in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._future
+        except TimeoutError:
+            return 480
+
+
+def _heard_by(outcome: _Outcome, progressed: Callable[[int], None]) -> Callable[[CallEvent], None]:
     def happened(event: CallEvent) -> None:
-        if outcome.done():
+        if outcome.is_settled:
             return
         match event:
             case CallProgressed(code=code):
                 progressed(code)
             case CallAnswered():
-                outcome.set_result(200)
+                outcome.settle(200)
             case CallEnded(cause=cause):
-                outcome.set_result(cause.code if cause.code >= 300 else 480)
+                outcome.settle(cause.code if cause.code >= 300 else 480)
             case _:
                 pass
 
@@ -249,6 +313,8 @@ def _let_go(leg: Leg) -> None:
     """The leg is nobody's other side any more; its client hangs up when it has been told."""
     leg.other = None
     leg.on_event = lambda _event: None
+    if not leg.is_over:
+        leg.session.relay_to(None)
 
 
 async def _resume(leg: Leg) -> None:

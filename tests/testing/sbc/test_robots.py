@@ -72,6 +72,14 @@ async def test_noanswer_rings_until_the_caller_gives_up(connect: Connect) -> Non
     assert "ringing" in states
 
 
+async def test_the_200_of_an_application_names_the_call(connect: Connect) -> None:
+    alice = await connect("alice")
+    sids = [(await made(alice, target)).remote_headers["X-Call-Sid"] for target in ("echo", "app-parrot")]
+    assert [len(sid) for sid in sids] == [36, 36]
+    assert sids[0] != sids[1]
+    assert all(len(call.remote_headers["X-Application-Sid"]) == 36 for call in alice.calls.values())
+
+
 async def test_busy_is_486(connect: Connect) -> None:
     alice = await connect("alice")
     with pytest.raises(CallError) as refused:

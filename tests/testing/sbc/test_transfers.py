@@ -11,6 +11,7 @@ from jzrx import CallError, JambonzCall, JambonzClient, create_jambonz_client
 from jzrx.events import Transferred
 from jzrx.media import tone
 from jzrx.testing import EmbeddedSbc
+from jzrx.testing.sbc.journal import SbcEvent
 from tests.interop.phones import hears_tone
 
 HZ = {"alice": 440, "bob": 660, "carol": 1000}
@@ -108,9 +109,56 @@ async def test_attended_with_a_party_that_called(table: Table) -> None:
 
 
 async def test_to_a_robot(table: Table) -> None:
-    call = await calling(table.alice, "bob")
+    call = await calling(table.bob, "carol")
     await call.transfer("tone")
-    await hears_tone(await the_call_of(table.bob), 440)
+    await hears_tone(await the_call_of(table.carol), 440)
+
+
+async def test_to_a_robot_that_is_busy(table: Table) -> None:
+    call = await calling(table.alice, "bob")
+    with pytest.raises(CallError) as failure:
+        await call.transfer("busy")
+    assert failure.value.code == 486
+    assert call.state == "connected"
+    bobs = await the_call_of(table.bob)
+    await asyncio.gather(hears_tone(bobs, HZ["alice"]), hears_tone(call, HZ["bob"]))
+    await call.transfer("carol")  # nothing is left of the first attempt
+    await heard_by_each_other(table)
+
+
+async def test_to_a_robot_that_rings_until_somebody_has_enough(table: Table) -> None:
+    call = await calling(table.alice, "bob")
+    sbc_says: list[SbcEvent] = []
+    table.sbc.events.subscribe(sbc_says.append)
+    transfer = call.transfer("noanswer")
+    bobs = await the_call_of(table.bob)
+    await hears_tone(bobs, HZ["alice"])
+    await bobs.hangup()
+    with pytest.raises(CallError) as failure:
+        await transfer
+    assert failure.value.code == 487
+    await nobody_talks(table.alice, table.bob)
+    assert [event.detail for event in sbc_says if event.what == "transferred"] == ["487 Request Terminated"]
+
+
+async def test_to_a_robot_that_rings_too_long(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jzrx.testing.sbc.transfers.RING_TIME", 0.2)
+    call = await calling(table.alice, "bob")
+    for target in ("noanswer", "carol"):
+        table.carol.off("incoming", answer)
+        with pytest.raises(CallError) as failure:
+            await call.transfer(target)
+        assert failure.value.code == 480
+        assert call.state == "connected"
+    await nobody_talks(table.carol)
+
+
+async def test_attended_with_a_robot(table: Table) -> None:
+    first = await calling(table.bob, "carol")
+    consultation = await calling(table.bob, "tone")
+    await first.attended_transfer(consultation)
+    assert (first.state, consultation.state) == ("ended", "ended")
+    await hears_tone(await the_call_of(table.carol), 440)
 
 
 @pytest.mark.parametrize(("target", "code"), [("nobody", 480), ("sip:bob@elsewhere.example", 404)])
