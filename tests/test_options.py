@@ -191,7 +191,7 @@ def test_an_unknown_name_names_the_nearest() -> None:
         resolve_options(JambonzClientOptions, LOGIN, {"displayName": "Alice"})
     with pytest.raises(TypeError, match="no_answer_timeout"):
         resolve_options(JambonzCallOptions, {"noAnswerTimeout": 5}, {})
-    with pytest.raises(TypeError, match="must be a JambonzCallOptions"):
+    with pytest.raises(TypeError, match="must be JambonzCallOptions or a mapping"):
         resolve_options(JambonzCallOptions, 5, {})  # type: ignore[arg-type]
 
 
