@@ -27,7 +27,7 @@ async def ask(server: Server) -> Finding:
         async with asyncio.timeout(PATIENCE):
             host, port = await probe(server)
     except TimeoutError:
-        raise StepError(f"{where} does not answer", "check its address, and that no firewall is in the way") from None
+        raise StepError(f"{where} does not answer") from None
     except PermissionError as error:
         advice = "check the username and the credential of the server" if server.relay else None
         raise StepError(f"{where} refuses: {error}", advice) from error

@@ -35,7 +35,7 @@ class Flow:
         self._transport.send(bytes(_options_request(self._options)).decode())
         answer = await self._answer
         if isinstance(answer, str):
-            raise StepError(f"the server closed the connection at the first SIP message ({answer})", _IS_IT_THE_SBC)
+            raise StepError(f"the server closed the connection at the first SIP message ({answer})")
         server = answer.headers.get("Server") or answer.headers.get("User-Agent")
         return Finding(
             f"OPTIONS was answered {answer.status_code} {answer.reason}" + (f" by {server}" if server else "")
@@ -67,9 +67,6 @@ class Flow:
             return
         if isinstance(message, Response) and not self._answer.done():
             self._answer.set_result(message)
-
-
-_IS_IT_THE_SBC = "check that the URL is that of the SBC's SIP over WebSocket (of jambonz: port 8443), not of its portal"
 
 
 def _options_request(options: JambonzClientOptions) -> Request:

@@ -3,13 +3,26 @@
 import asyncio
 from collections.abc import Awaitable
 from time import monotonic
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import frozen
 
 from jzrx.errors import JambonzError
 
 __all__ = ["Finding", "Outcome", "PreflightStep", "StepError", "take"]
+
+_ADVICE: Final = {
+    "dns": "check the name, and that this machine has a network and a resolver",
+    "tcp": "check the address and the port, and that no firewall is in the way",
+    "tls": "check that the port speaks TLS (of jambonz: 8443), and that no firewall is in the way",
+    "websocket": "check that the port and the path are those of SIP over WebSocket (of jambonz: port 8443, no path)",
+    "sip": "check that the URL is that of the SBC's SIP over WebSocket (of jambonz: port 8443), not of its portal",
+    "registration": "check username, password and realm, and what the server logs",
+    "stun": "check its address, and that no firewall is in the way",
+    "turn": "check its address and credentials, and that no firewall is in the way",
+    "call": "call something that answers and echoes, and look at what the server logs",
+}
+"""What to do where a step failed, and nothing closer to the point is known."""
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
 
@@ -18,8 +31,8 @@ Outcome = Literal["ok", "warning", "failed", "skipped"]
 class PreflightStep:
     """One step, done. `name` is one of `dns`, `tcp`, `tls`, `websocket`, `sip`, `registration`, `stun`, `turn`, `call`.
 
-    `detail` says what was found, or why it failed or was skipped; `advice` what to do about it, where there is
-    something to do. `seconds` is how long it took.
+    `detail` says what was found, or why it failed or was skipped; `advice` what to do about it: after a failure always,
+    after a warning where there is something to do. `seconds` is how long it took.
     """
 
     name: str
@@ -71,4 +84,5 @@ async def take(name: str, step: Awaitable[Finding], patience: float) -> Prefligh
     except JambonzError as error:
         failure = StepError.explained(error.message)
         found = Finding(failure.detail, failure.advice, "failed")
-    return PreflightStep(name, found.outcome, found.detail, monotonic() - began, found.advice)
+    advice = found.advice or (_ADVICE[name] if found.outcome == "failed" else None)
+    return PreflightStep(name, found.outcome, found.detail, monotonic() - began, advice)

@@ -358,16 +358,16 @@ def _hint(registration: Registration, response: Response) -> str:
     host, status = registration.registrar.host, response.status_code
     offered = challenges(response)
     if status == 403 and host.replace(".", "").isdigit():
-        return f". The realm is the address {host}, which jambonz refuses: give realm= as your account's SIP realm"
+        return f"; the realm is the address {host}, which jambonz refuses: give realm= as your account's SIP realm"
     if offered and choose(offered, registration.algorithms) is None:
         names = ", ".join(challenge.algorithm or "MD5" for challenge in offered)
-        return f". The server offers the digest algorithms {names} only, which digest_algorithms= does not allow"
+        return f"; the server offers the digest algorithms {names} only, which digest_algorithms= does not allow"
     if status in (401, 407):
-        return ". Check username and password"
+        return "; check username and password"
     if status == 403 and "inactive" in (words_of(response) or ""):
-        return ". Activate the account on the server"
+        return "; activate the account on the server"
     if status in (403, 404):
-        return f". Check username, password and realm= (now {host})"
+        return f"; check username, password and realm= (now {host})"
     if status == 503 and "Max Devices" in response.reason:
-        return ". Disconnect another device of the account, or raise its limit"
+        return "; disconnect another device of the account, or raise its limit"
     return ""

@@ -120,7 +120,7 @@ class _Link:
             # The client asks for the subprotocol "sip", and the server's 101 has to name it (RFC 7118 section 4.1).
             await _shut(connection, 1002)
             self._failed(
-                f"{self._url} speaks WebSocket but not SIP (it did not choose the subprotocol sip): "
+                f"{self._url} speaks WebSocket but not SIP (it did not choose the subprotocol sip); "
                 "check the port and the path"
             )
             return
@@ -209,7 +209,7 @@ def explain(url: str, error: Exception) -> str:
         case ssl.SSLCertVerificationError():
             return (
                 f"cannot connect to {url}: its certificate is not trusted ({error.verify_message}); "
-                "use the name that is in the certificate, or give ssl= a context that trusts its authority"
+                "use the name that is in the certificate, or trust its authority: by ssl=, of the commands by --cafile"
             )
         case ssl.SSLError():
             return f"cannot connect to {url}: no TLS on port {port} ({error.reason or error}); is it a ws:// port?"

@@ -1,6 +1,7 @@
 """The steps of a preflight, against an SBC that works and against servers that fail in one way each."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -26,7 +27,10 @@ async def sbc() -> AsyncIterator[EmbeddedSbc]:
 
 
 async def steps_of(server: str, call: str | None = None, **fields: object) -> dict[str, PreflightStep]:
-    return {step.name: step async for step in preflight(server=server, call=call, **(ACCOUNT | fields))}
+    steps = {step.name: step async for step in preflight(server=server, call=call, **(ACCOUNT | fields))}
+    helpless = [step for step in steps.values() if step.outcome == "failed" and not step.advice]
+    assert not helpless, "each says what to do"
+    return steps
 
 
 def outcomes(steps: dict[str, PreflightStep]) -> dict[str, str]:
@@ -69,7 +73,8 @@ async def test_a_call_that_does_not_echo(
 async def test_a_wrong_password_is_told_and_no_call_is_made(sbc: EmbeddedSbc) -> None:
     steps = await steps_of(sbc.url, "echo", password="wrong")
     assert outcomes(steps)["registration"] == "failed"
-    assert "403 Invalid credentials" in steps["registration"].detail
+    assert steps["registration"].detail.endswith("403 Invalid credentials")
+    assert steps["registration"].advice == "check username, password and realm= (now localhost)"
     assert steps["call"].outcome == "skipped"
     assert "wrong" not in str(steps)
 
@@ -106,6 +111,14 @@ async def test_a_websocket_that_does_not_answer_sip(monkeypatch: pytest.MonkeyPa
     assert steps["websocket"].outcome == "ok"
     assert steps["sip"].outcome == "failed"
     assert "no answer" in steps["sip"].detail
+
+
+async def test_a_port_that_takes_connections_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        steps = await steps_of(f"ws://localhost:{silent.getsockname()[1]}")
+    assert steps["websocket"].detail == "no answer in 0.5 s"
+    assert "of jambonz: port 8443" in (steps["websocket"].advice or "")
 
 
 async def test_a_websocket_that_closes_at_the_first_sip_message() -> None:

@@ -102,7 +102,7 @@ def test_a_wrong_password_ends_after_one_try() -> None:
     play(phone, {0: Connect()}, until=60)
     assert len(phone.sent("REGISTER")) == 2
     assert "401" in str(outcome(phone, 1)[1])
-    assert "Check username and password" in str(outcome(phone, 1)[1])
+    assert "check username and password" in str(outcome(phone, 1)[1])
 
 
 def test_a_wrong_password_and_a_new_nonce_each_time_ends_too() -> None:
@@ -149,7 +149,7 @@ def test_several_challenges(offered: tuple[str, ...], policy: tuple[str, ...] | 
     play(phone, {0: Connect()}, until=1)
     value = phone.sent("REGISTER")[-1].headers.get("Authorization")
     assert (None if value is None else Credentials.parse(value).algorithm) == used
-    advice = "The server offers the digest algorithms MD5 only, which digest_algorithms= does not allow"
+    advice = "the server offers the digest algorithms MD5 only, which digest_algorithms= does not allow"
     assert (advice in str(outcome(phone, 1)[1])) == (used is None)
 
 
