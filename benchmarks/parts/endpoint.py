@@ -60,6 +60,7 @@ class Jzrx:
     def __init__(self, codec: str, sound: bytes, rate: int) -> None:
         self.heard = [0]
         self.late = 0
+        self._rate = rate
         self._last = time.perf_counter()
         config = MediaConfig(loopback=True, preferred_codecs=(codec,), source=pcm(sound, rate))
         events: list[CallEvent] = []
@@ -70,15 +71,15 @@ class Jzrx:
         self._session.incoming.subscribe(self._hear)
 
     def sink(self) -> None:
-        """Consume it on the media thread, as a speaker does."""
-        self._session.add_sink(self._take)
+        """Consume it on the media thread, at the codec's own rate, as a file or a bridge does."""
+        self._session.add_sink(self._take, self._rate)
 
     def _take(self, sound: bytes, concealed: bool) -> None:
         self.heard[0] += not concealed
 
     def watch(self) -> None:
         """Count the frames that are late."""
-        self._session.add_sink(self._time)
+        self._session.add_sink(self._time, self._rate)
 
     def _time(self, sound: bytes, concealed: bool) -> None:
         last, self._last = self._last, time.perf_counter()

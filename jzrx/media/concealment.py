@@ -23,7 +23,8 @@ class Repetition:
     def __init__(self, samples: int) -> None:
         """`samples` are those of 20 ms."""
         self._rate = 50 * samples
-        self._history = bytes(4 * samples)
+        self._frame = 2 * samples  # bytes
+        self._before = self._last = bytes(self._frame)  # what was heard last
         self._length = samples  # of the last packet: a lost one is taken to be as long
         self._lost = 0  # packets in a row
         self._voice: Iterator[int] = iter(())
@@ -34,7 +35,9 @@ class Repetition:
             if self._lost < len(_LEVELS):
                 pcm = self._blend(pcm)
             self._lost = 0
-        self._history = pcm if len(pcm) >= len(self._history) else self._history[len(pcm) :] + pcm
+        if len(self._last) < self._frame:
+            self._last = (self._before + self._last)[-2 * self._frame :]
+        self._before, self._last = self._last, pcm
         self._length = len(pcm) // 2
         return pcm
 
@@ -61,7 +64,7 @@ class Repetition:
 
     def _last_period(self) -> list[int]:
         """What was heard last, one period of it, so that its end goes over into its beginning."""
-        heard = array("h", self._history).tolist()
+        heard = array("h", (self._before + self._last)[-2 * self._frame :]).tolist()
         period = self._find_period(heard)
         overlap = period // 4
         last = heard[-period:]

@@ -4,14 +4,20 @@ import asyncio
 from typing import Any
 
 from jzrx.lookup import look_up
+from jzrx.media.datagrams import Datagrams, UdpTransport
 
 __all__ = ["MediaLoop"]
 
-MAX_DATAGRAM = 2048  # bytes; what is longer is no media, and is cut off
-
 
 class MediaLoop(asyncio.SelectorEventLoop):
-    """A selector loop, on Windows too, whose name lookups can be given up and never hold its end up."""
+    """A selector loop, on Windows too, whose name lookups can be given up and never hold its end up.
+
+    Its UDP sockets are read and written together.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.datagrams = Datagrams(self)
 
     async def getaddrinfo(
         self,
@@ -25,8 +31,13 @@ class MediaLoop(asyncio.SelectorEventLoop):
     ) -> list[Any]:
         return await look_up(host, port, family=family, kind=type, proto=proto, flags=flags)
 
-    async def create_datagram_endpoint(self, *arguments: Any, **options: Any) -> Any:
-        transport, protocol = await super().create_datagram_endpoint(*arguments, **options)
-        # asyncio has 256 KB ready for each datagram, which the system has to map in: 20 microseconds for each packet.
-        transport.max_size = MAX_DATAGRAM  # type: ignore[attr-defined]
-        return transport, protocol
+    # What asyncio's loops of selectors ask for the transport of a socket (tests/media/test_datagrams.py).
+    def _make_datagram_transport(
+        self, sock: Any, protocol: Any, address: Any = None, waiter: Any = None, extra: Any = None
+    ) -> UdpTransport:
+        return UdpTransport(self.datagrams, self, sock, protocol, address, waiter)
+
+    def close(self) -> None:
+        """Close it, and what it reads its sockets by."""
+        super().close()
+        self.datagrams.close()

@@ -12,7 +12,9 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from jzrx.media.audience import Sink
 from jzrx.media.dtmf import ToneListener
+from jzrx.media.frames import AudioFrame
 from jzrx.media.ice_servers import Server
 from jzrx.media.negotiation import (
     Agreement,
@@ -25,7 +27,7 @@ from jzrx.media.negotiation import (
 )
 from jzrx.media.observer import Observer
 from jzrx.media.sdp import SessionDescription, build, parse
-from jzrx.media.stream import Sink, Stream
+from jzrx.media.stream import Stream
 from jzrx.media.thread import MediaThread
 from jzrx.media.transport import IceDtls
 from jzrx.media.watch import QualityWatch
@@ -41,6 +43,8 @@ logger = logging.getLogger("jzrx.media")
 CLOSED = "The call's media is closed."
 PLAIN = "This session offers plain RTP, and carries none."
 CANCEL_INTERVAL = 0.02  # s
+LOOK = 10  # ticks between two looks at how the call is
+RATE = 48000  # Hz, of what the application hears
 
 
 class MediaPeer:
@@ -67,9 +71,8 @@ class MediaPeer:
             thread,
             servers=servers,
             loopback=loopback,
-            # Looked up at each packet: `jzrx.testing.ImpairedMedia` puts a bad network between.
-            on_rtp=lambda packet: self._rtp_received(packet),
-            on_rtcp=lambda packet: self._rtcp_received(packet),
+            on_rtp=self._rtp_received,
+            on_rtcp=self._rtcp_received,
             changed=self._way_changed,
             crashed=self.crashed,
             tasks=self._tasks,
@@ -88,6 +91,7 @@ class MediaPeer:
         self._plays: dict[object, Callable[[], None] | None] = {}
         self._relay: MediaPeer | None = None
         self._closed = False
+        self._since_look = 0
 
     def enter(self, observer: Observer) -> None:
         """Begin to live here; `observer` is told everything."""
@@ -231,13 +235,11 @@ class MediaPeer:
             agreement,
             ssrc=self._ssrc,
             cname=self._cname,
-            send_rtp=self._send_rtp,
-            send_rtcp=self._send_rtcp,
+            send_rtp=self._ways.send_rtp,
+            send_rtcp=self._ways.send_rtcp,
             on_tone=self._tell().tone_received,
             now=self._thread.loop.time,
         )
-
-    # The way and the stream find each other by way of the peer, as the way may change in the call.
 
     def _rtp_received(self, packet: bytes) -> None:
         if self._stream is not None:
@@ -246,12 +248,6 @@ class MediaPeer:
     def _rtcp_received(self, packet: bytes) -> None:
         if self._stream is not None:
             self._stream.rtcp_received(packet)
-
-    def _send_rtp(self, packet: bytes) -> None:
-        self._ways.send_rtp(packet)
-
-    def _send_rtcp(self, packet: bytes) -> None:
-        self._ways.send_rtcp(packet)
 
     def _flow(self) -> None:
         if self._stream is not None and self._agreed is not None:
@@ -289,16 +285,22 @@ class MediaPeer:
 
     def listen(self, listening: bool) -> None:
         """Tell the observer each frame, or no more."""
-        listener = self._tell().frame_heard if listening else None
-        self._with_stream(lambda stream: setattr(stream, "listener", listener))
+        if listening:
+            self.add_sink(self._frame_heard, RATE)
+        else:
+            self.remove_sink(self._frame_heard)
 
-    def add_sink(self, sink: Sink) -> None:
-        """Call `sink` with each frame, here on the media thread."""
-        self._with_stream(lambda stream: stream.sinks.append(sink))
+    def _frame_heard(self, sound: bytes, concealed: bool) -> None:
+        if self._stream is not None:
+            self._tell().frame_heard(AudioFrame(sound, RATE, self._stream.time, concealed))
+
+    def add_sink(self, sink: Sink, rate: int = RATE) -> None:
+        """Call `sink` with each frame at `rate` Hz, here on the media thread."""
+        self._with_stream(lambda stream: stream.audience.add(sink, rate))
 
     def remove_sink(self, sink: Sink) -> None:
         """Call it no more."""
-        self._with_stream(lambda stream: stream.remove_sink(sink))
+        self._with_stream(lambda stream: stream.audience.remove(sink))
 
     def relay_to(self, other: "MediaPeer | None") -> None:
         """Send what arrives here on to `other` in place of what it would send itself."""
@@ -326,10 +328,14 @@ class MediaPeer:
 
     def tick(self, due: int) -> None:
         """The wheel's."""
-        if self._stream is not None:
-            self._stream.tick(due)
-            self._watch.tick(due, self._stream, self._ways.round_trip_time)
-            self._ways.tick(due)
+        if self._stream is None:
+            return
+        self._stream.tick(due)
+        self._since_look += due
+        if self._since_look >= LOOK:
+            passed, self._since_look = self._since_look, 0
+            self._watch.tick(passed, self._stream, self._ways.round_trip_time)
+            self._ways.tick(passed)
 
     def crashed(self, error: Exception) -> None:
         """Something raised that never should; the wheel's, when `tick` did."""

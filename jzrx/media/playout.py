@@ -7,7 +7,6 @@ from jzrx.media.codecs import Decoder, make_decoder
 from jzrx.media.comfort import PAYLOAD_TYPE as COMFORT_NOISE
 from jzrx.media.comfort import ComfortNoise
 from jzrx.media.jitter import Decision, JitterBuffer, Kind
-from jzrx.media.resample import Resampler
 from jzrx.media.rtp import RtpPacket, sequence_delta
 from jzrx.media.sdp import Codec
 
@@ -18,15 +17,16 @@ _SHORTEST, _LONGEST = 2.5, 120.0  # ms in a packet
 
 
 class Playout:
-    """A jitter buffer, the decoders behind it and a resampler to `rate` (Hz); packets of any duration.
+    """A jitter buffer and the decoders behind it; packets of any duration.
 
     Call `read()` each 20 ms, or `skip()` when nobody listens, which decodes nothing. `depth` is what playout waits for
     at first, in ms. While the sender pauses, as its packets said, comfort noise is heard, which is nothing lost.
     Pure but for the codecs: no clock, no thread.
     """
 
-    def __init__(self, codecs: Iterable[Codec], *, rate: int = 48000, depth: float = 40) -> None:
-        self.rate = rate
+    def __init__(self, codecs: Iterable[Codec], *, depth: float = 40) -> None:
+        self.rate = 8000
+        """Of what was read last (Hz): that of the codec which arrives, at first of the preferred one."""
         self.jitter = JitterBuffer()
         self.errors = 0
         """Payloads that were corrupt."""
@@ -34,9 +34,6 @@ class Playout:
         self._depth = depth
         self._decoder: Decoder | None = None
         self._payload_type: int | None = None  # that the decoder is for
-        self._resampler: Resampler | None = None
-        self._primed = False  # the resampler
-        self._frame = rate // 50 * 2  # bytes
         self._sound = b""  # decoded, not yet read
         self._mended = False  # whether the end of it was made up
         self._skipped = 0.0  # ms
@@ -56,6 +53,8 @@ class Playout:
         """What may arrive (`Agreement.receivable`); the decoder of a format that stays keeps its state."""
         before = self.codec
         self._codecs = {codec.payload_type: codec for codec in codecs}
+        if self._decoder is None and self._codecs:
+            self.rate = next(iter(self._codecs.values())).sampling_rate
         if before != self.codec:
             self._payload_type = None
 
@@ -71,21 +70,30 @@ class Playout:
 
     def push(self, packet: RtpPacket) -> None:
         """Take a packet as it arrives; one of an unknown payload type only holds its place."""
-        self._learn_duration(packet)
+        last, self._last = self._last, packet
+        if (
+            last is None
+            or packet.timestamp - last.timestamp != self._usual_step
+            or packet.payload_type != last.payload_type
+        ):
+            self._learn_duration(packet, last)
         self.jitter.push(packet)
 
     def read(self) -> tuple[bytes, bool]:
         """The next 20 ms (s16le mono at `rate`), and whether any of it was concealed or silent for want of packets."""
-        sound, concealed = self._sound, bool(self._sound) and self._mended
-        while len(sound) < self._frame:
+        sound, concealed, rate = self._sound, bool(self._sound) and self._mended, self.rate
+        while len(sound) < rate // 25:
             more, self._mended = self._render(self.jitter.pop())
             concealed |= self._mended
+            if rate != self.rate:  # another codec: what is left of the one before is let go
+                sound, rate = b"", self.rate
             sound = sound + more if sound else more
-        if len(sound) == self._frame:  # as it is with packets of 20 ms
+        size = rate // 25
+        if len(sound) == size:  # as it is with packets of 20 ms
             self._sound = b""
             return sound, concealed
-        self._sound = sound[self._frame :]
-        return sound[: self._frame], concealed
+        self._sound = sound[size:]
+        return sound[:size], concealed
 
     def skip(self) -> None:
         """Let 20 ms pass unheard."""
@@ -106,17 +114,17 @@ class Playout:
         """The sound of one packet time, at `rate`, and whether it is made up."""
         kind, packet = decision
         self._passed += self._duration
+        if kind is Kind.PLAY and packet is not None:
+            return self._play(packet)
         match kind:
-            case Kind.PLAY if packet is not None:
-                return self._play(packet)
             case Kind.FEC if self._decoder and packet is not None and packet.payload_type == self._payload_type:
-                return self._resample(self._decoder.decode_fec(packet.payload)), True
+                return self._decoder.decode_fec(packet.payload), True
             case _ if self._comfort:
                 return self._comfort.read(self._size), False
             case Kind.SILENCE if self._discontinuous and self._decoder:
-                return self._resample(self._decoder.conceal()), False
+                return self._decoder.conceal(), False
             case Kind.CONCEAL | Kind.FEC if self._decoder:
-                return self._resample(self._decoder.conceal()), True
+                return self._decoder.conceal(), True
             case _:
                 return bytes(self._size), True
 
@@ -127,7 +135,7 @@ class Playout:
                 self._discontinuous = True
             self._played, self._passed = packet, 0.0
             errors = decoder.errors
-            sound = self._resample(decoder.decode(packet.payload))
+            sound = decoder.decode(packet.payload)
             if decoder.errors == errors:
                 return sound, False
             self.errors += decoder.errors - errors
@@ -170,28 +178,13 @@ class Playout:
             self._payload_type = packet.payload_type
             self._decoder = make_decoder(codec)
             self._is_opus = codec.name.upper() == "OPUS"
-            rate = self._decoder.rate
-            self._resampler = Resampler(rate, self.rate) if rate != self.rate else None
-            self._primed = False
+            self.rate = self._decoder.rate
         return self._decoder
 
-    def _resample(self, sound: bytes) -> bytes:
-        if self._resampler is None or self._decoder is None:
-            return sound
-        resampled = self._resampler.convert(sound)
-        if self._primed:
-            return resampled
-        # The filter holds 2 ms back once; made up for here, or each frame would need one packet more than it lasts.
-        self._primed = True
-        return bytes(len(sound) * self.rate // self._decoder.rate - len(resampled)) + resampled
-
-    def _learn_duration(self, packet: RtpPacket) -> None:
+    def _learn_duration(self, packet: RtpPacket, last: RtpPacket | None) -> None:
         """How long the packets are, from the timestamps of three in a row: it says how many `depth` ms are."""
-        last, self._last = self._last, packet
         if last is None or packet.payload_type != last.payload_type:
             self._usual_step = None
-            return
-        if packet.timestamp - last.timestamp == self._usual_step:
             return
         codec = self._codecs.get(packet.payload_type)
         if codec is None:

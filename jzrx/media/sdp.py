@@ -78,6 +78,11 @@ class Codec:
         """Whether it carries tones (RFC 4733) instead of sound."""
         return self.name.lower() == "telephone-event"
 
+    @property
+    def sampling_rate(self) -> int:
+        """Of its sound (Hz). G722 samples at 16000, though its clock rate is 8000 (RFC 3551 section 4.5.2)."""
+        return 16000 if self.name.upper() == "G722" else self.clock_rate
+
     def same_format(self, other: "Codec") -> bool:
         """Whether both are the same format, whatever their payload types and parameters."""
         if self.clock_rate != other.clock_rate or self.name.lower() != other.name.lower():

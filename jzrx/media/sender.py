@@ -43,7 +43,7 @@ class Sender:
         self._timestamp = secrets.randbits(31)
         self._talking = False  # the last tick sent a packet
         self._sent = b""  # the sound of the last one, until its level is taken
-        self._relayed: deque[bytes] = deque(maxlen=MAX_RELAYED)
+        self._relayed: deque[tuple[bytes, int]] = deque(maxlen=MAX_RELAYED)
         self._passed: RtpPacket | None = None  # the last packet passed on, while we pass packets on
         self._offsets = 0, 0  # from its sequence number and timestamp to ours
 
@@ -83,7 +83,7 @@ class Sender:
             if self._relayed:
                 relayed = self._relayed.popleft()
                 if not self.silent:
-                    sound, rate = relayed, 48000
+                    sound, rate = relayed
             if not self.sends:
                 self._talking = False
             elif (self.tones.is_idle or not self._send_tone()) and (self._passed is None or self.silent):
@@ -112,12 +112,10 @@ class Sender:
         self._emit(self.telephone_event, event.timestamp, event.payload, event.marker)
         return True
 
-    def _emit(self, codec: Codec, timestamp: int, payload: bytes, marker: bool) -> None:
-        """Send a packet of ours, the next one."""
-        sequence, self._sequence = self._sequence, (self._sequence + 1) & 0xFFFF
-        self._number(codec, sequence, timestamp, payload, marker)
-
-    def _number(self, codec: Codec, sequence: int, timestamp: int, payload: bytes, marker: bool) -> None:
+    def _emit(self, codec: Codec, timestamp: int, payload: bytes, marker: bool, sequence: int | None = None) -> None:
+        """Send a packet: of ours, the next one, or one that is passed on under `sequence`."""
+        if sequence is None:
+            sequence, self._sequence = self._sequence, (self._sequence + 1) & 0xFFFF
         # RFC 3551 section 4.1: the marker is set on the first packet of a talkspurt only.
         self._talking = True
         self.packets += 1
@@ -153,12 +151,12 @@ class Sender:
         timestamp = (packet.timestamp + self._offsets[1]) & 0xFFFFFFFF
         if sequence_delta(sequence, self._sequence) >= 0:  # one that was overtaken keeps its place
             self._sequence = (sequence + 1) & 0xFFFF
-        self._number(codec, sequence, timestamp, packet.payload, marker)
+        self._emit(codec, timestamp, packet.payload, marker, sequence)
 
-    def relay_sound(self, sound: bytes) -> None:
-        """Send 20 ms of another call (48000 Hz) in place of what the mixer says."""
+    def relay_sound(self, sound: bytes, rate: int) -> None:
+        """Send 20 ms of another call, at `rate` Hz, in place of what the mixer says."""
         self._passed = None
-        self._relayed.append(sound)
+        self._relayed.append((sound, rate))
 
     def stop_relaying(self) -> None:
         """Send what the mixer says again."""

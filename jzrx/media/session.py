@@ -22,11 +22,12 @@ from jzrx.events import (
     WarningCleared,
     WarningRaised,
 )
+from jzrx.media.audience import Sink
 from jzrx.media.crossing import Crossing, FrameQueue
 from jzrx.media.frames import AudioFrame
 from jzrx.media.peer import MediaPeer
 from jzrx.media.sources import claim
-from jzrx.media.stream import NO_TONES, Sink
+from jzrx.media.stream import NO_TONES
 from jzrx.media.thread import MediaThread
 from jzrx.ports import AudioSink, AudioSource, AudioWriter, MediaError
 from jzrx.types import CallQualityStats, CallWarning, MediaState
@@ -151,9 +152,13 @@ class MediaSession:
 
     # --- for servers and robots ---
 
-    def add_sink(self, sink: Sink) -> Callable[[], None]:
-        """Call `sink` on the media thread (it must not block) with each 20 ms heard. What is returned ends that."""
-        self._call(self._peer.add_sink, sink)
+    def add_sink(self, sink: Sink, rate: int = 48000) -> Callable[[], None]:
+        """Call `sink` on the media thread (it must not block) with each 20 ms heard, at `rate` Hz.
+
+        The codec's own rate (8000 for G.711, 16000 for G722, 48000 for Opus) spares the conversion. What is returned
+        ends it.
+        """
+        self._call(self._peer.add_sink, sink, rate)
         return lambda: self._call(self._peer.remove_sink, sink)
 
     def relay_to(self, other: "MediaSession | None") -> None:

@@ -70,7 +70,9 @@ class ReceiveStatistics:
         # D(i,j) = (Rj - Ri) - (Sj - Si); J(i) = J(i-1) + (|D(i-1,i)| - J(i-1)) / 16 (RFC 3550 section 6.4.1)
         transit = arrival * clock_rate - packet.timestamp
         if self._transit is not None and clock_rate == self._clock_rate:
-            difference = abs((transit - self._transit + 0x80000000) % 0x100000000 - 0x80000000)
+            difference = abs(transit - self._transit)
+            if difference > 0x80000000:  # the timestamp began at 0 again
+                difference = abs(0x100000000 - difference)
             # A step of seconds is a timestamp that started anew, not a late packet.
             if difference < 2 * clock_rate:
                 self._jitter += (difference - self._jitter) / 16

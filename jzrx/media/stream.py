@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from attrs import evolve
 
+from jzrx.media.audience import Audience
 from jzrx.media.dtmf import Heard, ToneListener, ToneReceiver
 from jzrx.media.feeds import readable
-from jzrx.media.frames import AudioFrame
 from jzrx.media.measure import dbfs
 from jzrx.media.negotiation import Agreement
 from jzrx.media.playout import Playout
@@ -19,15 +19,11 @@ from jzrx.media.sender import MAX_BURST, Sender
 from jzrx.ports import AudioReader, AudioSource
 from jzrx.types import CallQualityStats
 
-__all__ = ["NO_TONES", "Sink", "Stream"]
+__all__ = ["NO_TONES", "Stream"]
 
-RATE = 48000  # Hz, of all that is heard
 TICK = 0.02  # s
-SILENCE = bytes(RATE // 50 * 2)
+LOOK = 10  # ticks
 NO_TONES = "The other side takes no tones by RTP: it holds the call, or does not speak telephone-event (RFC 4733)."
-
-Sink = Callable[[bytes, bool], None]
-"""Gets each 20 ms that are heard (s16le mono, 48000 Hz), and whether they were concealed."""
 
 logger = logging.getLogger("jzrx.media")
 
@@ -52,12 +48,11 @@ class Stream:
     ) -> None:
         self.sender = Sender(ssrc, agreement.codec, agreement.max_bitrate, send_rtp)
         self._sending = agreement.codec, agreement.max_bitrate
-        self.sinks: list[Sink] = []
-        self.listener: Callable[[AudioFrame], None] | None = None
+        self.audience = Audience()
         self._relay: Stream | None = None
         self._on_tone = on_tone
-        self._playout = Playout(_sounds(agreement), rate=RATE)
-        self._tones = ToneReceiver()
+        self._playout = Playout(_sounds(agreement))
+        self._tones: ToneReceiver | None = None  # from the first one on
         self._tone_is_passed = False  # the relay got the packets of the last tone as they are
         self._reporting = Reporting(self.sender, cname, send_rtcp, now)
         self._formats: dict[int, Codec] = {}  # of sound, by payload type
@@ -67,6 +62,7 @@ class Stream:
         self._unheard = 0  # ticks since the last of it
         self._measures = False  # and did so at the last look
         self._transcodes = False  # the relay wants another format
+        self._since_report = 0  # ticks since it was looked whether one is due
         self._heard: int | None = None  # frames since the first packet, once it came
 
     def agree(self, agreement: Agreement, *, silent: bool) -> None:
@@ -119,6 +115,8 @@ class Stream:
             self._transcodes = not self._relay.sender.relay_packet(packet, codec)
 
     def _event_received(self, packet: RtpPacket, codec: Codec) -> None:
+        if self._tones is None:
+            self._tones = ToneReceiver()
         heard = self._tones.push(packet, codec.clock_rate)
         passed = self._relay is not None and self._relay.sender.relay_event(packet, codec)
         self._take(heard)
@@ -140,39 +138,36 @@ class Stream:
     def tick(self, due: int) -> None:
         """Let `due` times 20 ms pass: one, unless the thread was held up."""
         self.sender.tick(due)
-        if ended := self._tones.tick(due):
+        if self._tones is not None and (ended := self._tones.tick(due)):
             self._take(ended)
         if self._heard is not None:
             for number in range(due):
+                self._hear(late=number >= MAX_BURST)
                 self._heard += 1
-                self._hear((self._heard - 1) * TICK, late=number >= MAX_BURST)
         self._unheard += due
-        self._reporting.tick(due)
+        self._since_report += due
+        if self._since_report >= LOOK:
+            self._reporting.tick(self._since_report)
+            self._since_report = 0
 
-    def _hear(self, time: float, *, late: bool) -> None:
-        if not (self.sinks or self.listener or self._transcodes):
-            self._playout.skip()
+    @property
+    def time(self) -> float:
+        """Of what is heard now: seconds since the first frame."""
+        return (self._heard or 0) * TICK
+
+    def _hear(self, *, late: bool) -> None:
+        playout = self._playout
+        if not self.audience and not self._transcodes:
+            playout.skip()
             return
         if late or not self._receives:
-            self._playout.skip()
-            sound, concealed = SILENCE, True
+            playout.skip()
+            sound, concealed = bytes(playout.rate // 25), True
         else:
-            sound, concealed = self._playout.read()
+            sound, concealed = playout.read()
         if self._transcodes and self._relay is not None:
-            self._relay.sender.relay_sound(sound)
-        if self.listener is not None:
-            self.listener(AudioFrame(sound, RATE, time, concealed))
-        for sink in tuple(self.sinks) if self.sinks else ():
-            try:
-                sink(sound, concealed)
-            except Exception:
-                logger.exception("a sink raised, and gets nothing more")
-                self.remove_sink(sink)
-
-    def remove_sink(self, sink: Sink) -> None:
-        """Call it no more; nothing happens if it is not there."""
-        if sink in self.sinks:
-            self.sinks.remove(sink)
+            self._relay.sender.relay_sound(sound, playout.rate)
+        self.audience.hear(sound, playout.rate, concealed)
 
     # --- how it is ---
 

@@ -46,7 +46,7 @@ class MediaThread:
         self._switch_interval = switch_interval
         self.certificate = certificate
         self.loop = MediaLoop()
-        self.wheel = Wheel(self.loop)
+        self.wheel = Wheel(self.loop, self.loop.datagrams)
         self._lock = threading.Lock()  # of the next two
         self._open = 0
         self._over = False

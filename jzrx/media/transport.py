@@ -69,6 +69,8 @@ class _Ice(Connection):
         self._hosts: asyncio.Future[list[Candidate]] | None = None
         self._pacer: asyncio.TimerHandle | None = None
         self._lookups: list[asyncio.Task[None]] = []
+        self._pair: CandidatePair | None = None  # that the last media went by
+        self._remote: tuple[str, int] | None = None
         self._handshake: tuple[StunProtocol, tuple[str, int]] | None = None  # where its last datagram came in, and from
 
     # --- gathering ---
@@ -207,8 +209,12 @@ class _Ice(Connection):
             super().data_received(data, component)
 
     def send_media(self, data: bytes) -> None:
-        if (pair := self._nominated.get(1)) is not None:
-            pair.protocol.transport.sendto(data, pair.remote_addr)
+        pair = self._nominated.get(1)
+        if pair is not self._pair:
+            self._pair = pair
+            self._remote = None if pair is None else pair.remote_addr  # which is made anew each time
+        if pair is not None:
+            pair.protocol.transport.sendto(data, self._remote)
 
     # What RTCDtlsTransport asks of its transport.
 

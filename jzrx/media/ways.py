@@ -201,7 +201,8 @@ class Ways:
 
     def send_rtp(self, packet: bytes) -> None:
         """By the way that is up."""
-        if (way := self._up()) is not None:
+        way = self._current if self._former is None else self._up()
+        if way is not None:
             way.send_rtp(packet)
 
     def send_rtcp(self, packet: bytes) -> None:

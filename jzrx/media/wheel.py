@@ -6,6 +6,7 @@ Rules
   that they do not all work in the same millisecond.
 - A turn that comes late hands each member the number of ticks that are due. What a member cannot use it must leave out:
   packets sent in a burst are no better than packets not sent.
+- What has come is read before a turn, and what is sent in it leaves at its end (`Post`).
 - A member that raises is dropped, and told so; the others never notice.
 """
 
@@ -16,7 +17,7 @@ __all__ = ["Wheel"]
 
 TICK = 0.02  # s
 SLOTS = 4
-FEW = 32  # members that share a slot before the next one is begun: their work fills half of it
+FEW = 64  # members that share a slot before the next one is begun: their work fills most of its 5 ms
 
 
 class Member(Protocol):
@@ -31,11 +32,28 @@ class Member(Protocol):
         ...
 
 
+class Post(Protocol):
+    """What is read and sent in turns: `jzrx.media.datagrams.Datagrams`."""
+
+    def read(self) -> object:
+        """Hand out what has come."""
+        ...
+
+    def hold(self) -> None:
+        """Keep what is sent from now on."""
+        ...
+
+    def release(self) -> None:
+        """Send it."""
+        ...
+
+
 class Wheel:
     """Calls its members every 20 ms, on the loop's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, post: Post) -> None:
         self._loop = loop
+        self._post = post
         self._slots: tuple[list[Member], ...] = tuple([] for _ in range(SLOTS))
         self._timer: asyncio.TimerHandle | None = None
         self._start = 0.0
@@ -66,14 +84,21 @@ class Wheel:
 
     def _on_time(self) -> None:
         fired = self._timer
+        self._post.read()
         first, self._turn = self._turn, int((self._loop.time() - self._start) / TICK * SLOTS) + 1
-        for turn in range(first, min(first + SLOTS, self._turn)):
-            due = (self._turn - 1 - turn) // SLOTS + 1
-            for member in tuple(self._slots[turn % SLOTS]):
-                try:
-                    member.tick(due)
-                except Exception as error:
-                    self.remove(member)
-                    member.crashed(error)
+        self._post.hold()
+        try:
+            for turn in range(first, min(first + SLOTS, self._turn)):
+                self._tick(self._slots[turn % SLOTS], (self._turn - 1 - turn) // SLOTS + 1)
+        finally:
+            self._post.release()
         if self._timer is fired:  # else the last member left meanwhile, and perhaps a new one came
             self._schedule()
+
+    def _tick(self, members: list[Member], due: int) -> None:
+        for member in tuple(members):
+            try:
+                member.tick(due)
+            except Exception as error:
+                self.remove(member)
+                member.crashed(error)

@@ -125,7 +125,7 @@ class ImpairedMedia:
         from jzrx.media.engine import MediaEngine  # late: aiortc takes a while to load
 
         session = MediaEngine.shared().session(call_id, config, emit, clock)
-        peer, loop = session._peer, session._thread.loop
+        ways, loop = session._peer._ways, session._thread.loop
 
         def outward(deliver: Deliver) -> Deliver:
             path = BadPath(self._sent, deliver, now=loop.time, call_later=loop.call_later)
@@ -138,8 +138,8 @@ class ImpairedMedia:
             return path.send
 
         # Nothing has happened in the session yet: its transport and its stream will take these for its own.
-        peer._send_rtp = outward(peer._send_rtp)  # type: ignore[method-assign, assignment]
-        peer._send_rtcp = outward(peer._send_rtcp)  # type: ignore[method-assign, assignment]
-        peer._rtp_received = inward(peer._rtp_received)  # type: ignore[method-assign, assignment]
-        peer._rtcp_received = inward(peer._rtcp_received)  # type: ignore[method-assign, assignment]
+        ways.send_rtp = outward(ways.send_rtp)  # type: ignore[method-assign, assignment]
+        ways.send_rtcp = outward(ways.send_rtcp)  # type: ignore[method-assign, assignment]
+        ways._on_rtp = inward(ways._on_rtp)
+        ways._on_rtcp = inward(ways._on_rtcp)
         return session

@@ -51,7 +51,8 @@ class Ours:
     """jzrx's playout."""
 
     def __init__(self, codec: Codec, rate: int) -> None:
-        self.playout = Playout([codec], rate=rate)
+        self.playout = Playout([codec])
+        assert self.playout.rate == rate
 
     def push(self, data: bytes) -> None:
         self.playout.push(parse_rtp(data))

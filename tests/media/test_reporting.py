@@ -75,7 +75,7 @@ class Pair:
         )
         stream.agree(agreement, silent=False)
         stream.set_source(tone())
-        stream.sinks.append(lambda sound, concealed: None)
+        stream.audience.add(lambda sound, concealed: None, 48000)
         return Side(stream, path)
 
     def _tick(self) -> None:

@@ -107,7 +107,7 @@ def test_another_format_is_not_passed_on_and_its_sound_is() -> None:
     assert not sender.relay_packet(RtpPacket(111, 1, 960, 99, b"x"), OPUS)
     reader = tone(400).open(48000)
     for _ in range(5):
-        sender.relay_sound(reader.read() or b"")
+        sender.relay_sound(reader.read() or b"", 48000)
         sender.tick(1)
     assert_continuous(sent, 160)
     assert set(sent[-1].payload) != {0xFF}

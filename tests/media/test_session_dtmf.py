@@ -21,7 +21,7 @@ def record(party: Party) -> list[RtpPacket]:
     """The packets that the party sends from now on."""
     packets: list[RtpPacket] = []
     peer = party.session._peer
-    send = peer._send_rtp
+    send = peer._ways.send_rtp
 
     def sending(packet: bytes) -> None:
         packets.append(parse_rtp(packet))
@@ -34,7 +34,7 @@ def record(party: Party) -> list[RtpPacket]:
 def lose(party: Party, share: float) -> None:
     """Lose so many of the packets that the party sends, always the same."""
     chance = random.Random(4733)
-    send = party.session._peer._send_rtp
+    send = party.session._peer._ways.send_rtp
 
     def sending(packet: bytes) -> None:
         if chance.random() >= share:

@@ -48,7 +48,7 @@ class Line:
             now=lambda: self.now,
         )
         self.agree("sendrecv", silent=False)
-        self.stream.sinks.append(lambda sound, concealed: self.heard.append(sound))
+        self.stream.audience.add(lambda sound, concealed: self.heard.append(sound), 48000)
 
     def agree(self, direction: str, *, silent: bool) -> None:
         self.stream.agree(evolve(self.agreement, direction=Direction(direction)), silent=silent)

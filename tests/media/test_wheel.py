@@ -26,6 +26,26 @@ class Member:
         self.error = error
 
 
+class Post:
+    """The datagrams of the turns, as the wheel sees them."""
+
+    def __init__(self) -> None:
+        self.doings: list[str] = []
+
+    def read(self) -> None:
+        self.doings.append("read")
+
+    def hold(self) -> None:
+        self.doings.append("hold")
+
+    def release(self) -> None:
+        self.doings.append("release")
+
+
+def make_wheel() -> Wheel:
+    return Wheel(asyncio.get_running_loop(), Post())
+
+
 class Bad(Member):
     def tick(self, due: int) -> None:
         super().tick(due)
@@ -33,7 +53,7 @@ class Bad(Member):
 
 
 async def test_ticks_every_20_ms_without_drift() -> None:
-    wheel, member = Wheel(asyncio.get_running_loop()), Member(limit=25)
+    wheel, member = make_wheel(), Member(limit=25)
     started = asyncio.get_running_loop().time()
     wheel.add(member)
     await member.done.wait()
@@ -43,7 +63,7 @@ async def test_ticks_every_20_ms_without_drift() -> None:
 
 
 async def test_a_late_turn_counts_what_is_due_and_calls_once() -> None:
-    wheel, member = Wheel(asyncio.get_running_loop()), Member(limit=15)
+    wheel, member = make_wheel(), Member(limit=15)
     wheel.add(member)
     started = asyncio.get_running_loop().time()
     await member.begun.wait()
@@ -57,7 +77,7 @@ async def test_a_late_turn_counts_what_is_due_and_calls_once() -> None:
 
 
 async def test_a_few_members_share_a_slot_and_many_are_spread() -> None:
-    wheel, members = Wheel(asyncio.get_running_loop()), [Member() for _ in range((FEW + 2) * SLOTS)]
+    wheel, members = make_wheel(), [Member() for _ in range((FEW + 2) * SLOTS)]
     for member in members[: FEW + 1]:
         wheel.add(member)
     assert [len(slot) for slot in wheel._slots] == [FEW, 1, 0, 0]
@@ -69,7 +89,7 @@ async def test_a_few_members_share_a_slot_and_many_are_spread() -> None:
 
 
 async def test_a_member_that_raises_is_dropped_and_told() -> None:
-    wheel, good, bad = Wheel(asyncio.get_running_loop()), Member(limit=5), Bad()
+    wheel, good, bad = make_wheel(), Member(limit=5), Bad()
     wheel.add(bad)
     wheel.add(good)
     await good.done.wait()
@@ -79,7 +99,7 @@ async def test_a_member_that_raises_is_dropped_and_told() -> None:
 
 
 async def test_a_member_may_leave_and_another_come_within_a_turn() -> None:
-    wheel, second = Wheel(asyncio.get_running_loop()), Member(limit=3)
+    wheel, second = make_wheel(), Member(limit=3)
 
     class Leaves(Member):
         def tick(self, due: int) -> None:
@@ -97,7 +117,7 @@ async def test_a_member_may_leave_and_another_come_within_a_turn() -> None:
 
 
 async def test_an_empty_wheel_leaves_no_timer() -> None:
-    wheel, member, later = Wheel(asyncio.get_running_loop()), Member(limit=1), Member(limit=2)
+    wheel, member, later = make_wheel(), Member(limit=1), Member(limit=2)
     wheel.add(member)
     wheel.remove(member)
     wheel.remove(member)
@@ -106,3 +126,22 @@ async def test_an_empty_wheel_leaves_no_timer() -> None:
     await later.done.wait()
     wheel.remove(later)
     assert not member.times
+
+
+async def test_what_came_is_read_before_a_turn_and_what_is_sent_leaves_after_it() -> None:
+    post = Post()
+    wheel = Wheel(asyncio.get_running_loop(), post)
+
+    class Sends(Bad):
+        def tick(self, due: int) -> None:
+            post.doings.append("tick")
+            super().tick(due)
+
+        def crashed(self, error: Exception) -> None:
+            super().crashed(error)
+            self.done.set()
+
+    member = Sends()
+    wheel.add(member)
+    await member.done.wait()
+    assert post.doings == ["read", "hold", "tick", "release"]
