@@ -57,8 +57,8 @@ async def test_a_call(kamailio: Kamailio, browser_phone: BrowserPhoneFor, we: st
         assert stats is not None
         assert (counters["codec"], stats.codec) == ("audio/opus", "opus")
         assert counters["lost"] == stats.packets_lost == 0
-        assert counters["sent"] > 10
-        assert counters["received"] > 10
+        assert counters["sent"] > 5
+        assert counters["received"] > 5
         # RTCP both ways: the page knows our round trip, we know its.
         assert stats.round_trip_time is not None
         await page.hangup()
