@@ -81,22 +81,18 @@ class _Ice(Connection):
         # Shielded: cancelled within, aioice would forget the sockets that it has opened by then. It takes no time, as
         # aioice itself is told of no servers.
         self._hosts = asyncio.ensure_future(super().get_component_candidates(component, addresses))
-        candidates = await asyncio.shield(self._hosts) + await self._ask_servers()
+        candidates = await asyncio.shield(self._hosts)
+        await in_time(self._servers, lambda server: self._ask(server, candidates), GATHER_TIMEOUT)
         for protocol in self._protocols:
             _intercept(protocol)
         prioritize(candidates)
         return candidates
 
-    async def _ask_servers(self) -> list[Candidate]:
-        found: list[Candidate] = []
-        await in_time(self._servers, lambda server: self._ask(server, found), GATHER_TIMEOUT)
-        return found
-
     async def _ask(self, server: Server, found: list[Candidate]) -> None:
         if server.relay:
             found.append(await self._allocate(server))
-            return
-        await reflexive(self._protocols, server.host, server.port, found)
+        else:
+            await reflexive(self._protocols, server.host, server.port, found)
 
     async def _allocate(self, server: Server) -> Candidate:
         candidate, protocol = await relayed_candidate(
