@@ -207,8 +207,7 @@ class _Ice(Connection):
     def send_media(self, data: bytes) -> None:
         pair = self._nominated.get(1)
         if pair is not self._pair:
-            self._pair = pair
-            self._remote = None if pair is None else pair.remote_addr  # which is made anew each time
+            self._pair, self._remote = pair, pair.remote_addr if pair else None  # which is made anew each time
         if pair is not None:
             pair.protocol.transport.sendto(data, self._remote)
 
