@@ -1,26 +1,35 @@
 """The wheel: nothing drifts, a late turn is made up for by counting, and no member can hurt another."""
 
-import asyncio
-import time
+from collections.abc import Iterator
+
+import pytest
 
 from jzrx.media.wheel import FEW, SLOTS, TICK, Wheel
+from jzrx.testing.virtual_loop import VirtualLoop, VirtualTime
+
+
+@pytest.fixture
+def time() -> VirtualTime:
+    return VirtualTime()
+
+
+@pytest.fixture
+def loop(time: VirtualTime) -> Iterator[VirtualLoop]:
+    loop = VirtualLoop(time)
+    yield loop
+    loop.close()
 
 
 class Member:
-    def __init__(self, limit: int = 0) -> None:
+    def __init__(self, time: VirtualTime) -> None:
+        self.time = time
         self.times: list[float] = []
-        self.ticks = 0
-        self.begun = asyncio.Event()
-        self.done = asyncio.Event()
+        self.due: list[int] = []
         self.error: Exception | None = None
-        self.limit = limit
 
     def tick(self, due: int) -> None:
-        self.times.append(asyncio.get_running_loop().time())
-        self.ticks += due
-        self.begun.set()
-        if self.ticks >= self.limit:
-            self.done.set()
+        self.times.append(self.time.seconds)
+        self.due.append(due)
 
     def crashed(self, error: Exception) -> None:
         self.error = error
@@ -42,42 +51,32 @@ class Post:
         self.doings.append("release")
 
 
-def make_wheel() -> Wheel:
-    return Wheel(asyncio.get_running_loop(), Post())
-
-
 class Bad(Member):
     def tick(self, due: int) -> None:
         super().tick(due)
         raise ZeroDivisionError
 
 
-async def test_ticks_every_20_ms_without_drift() -> None:
-    wheel, member = make_wheel(), Member(limit=25)
-    started = asyncio.get_running_loop().time()
+def test_ticks_every_20_ms_without_drift(loop: VirtualLoop, time: VirtualTime) -> None:
+    wheel, member = Wheel(loop, Post()), Member(time)
     wheel.add(member)
-    await member.done.wait()
-    wheel.remove(member)
-    assert abs(member.times[-1] - started - 24 * TICK) < 0.015
-    assert member.ticks == 25
+    loop.advance_to(24.5 * TICK)
+    assert member.times == pytest.approx([number * TICK for number in range(25)])
+    assert member.due == [1] * 25
 
 
-async def test_a_late_turn_counts_what_is_due_and_calls_once() -> None:
-    wheel, member = make_wheel(), Member(limit=15)
+def test_a_late_turn_counts_what_is_due_and_calls_once(loop: VirtualLoop, time: VirtualTime) -> None:
+    wheel, member = Wheel(loop, Post()), Member(time)
     wheel.add(member)
-    started = asyncio.get_running_loop().time()
-    await member.begun.wait()
-    calls = len(member.times)
-    time.sleep(0.1)  # noqa: ASYNC251 - somebody blocks the loop
-    await member.done.wait()
-    wheel.remove(member)
-    assert len(member.times) < member.ticks - 2
-    assert calls <= 3
-    assert abs(asyncio.get_running_loop().time() - started - 14 * TICK) < 0.03
+    loop.advance_to(1.5 * TICK)
+    time.rest(6.25 * TICK)  # somebody blocks the loop
+    loop.advance_to(8.5 * TICK)
+    assert member.due == [1, 1, 5, 1, 1]
+    assert member.times == pytest.approx([number * TICK for number in (0, 1, 6.25, 7, 8)])
 
 
-async def test_a_few_members_share_a_slot_and_many_are_spread() -> None:
-    wheel, members = make_wheel(), [Member() for _ in range((FEW + 2) * SLOTS)]
+def test_a_few_members_share_a_slot_and_many_are_spread(loop: VirtualLoop, time: VirtualTime) -> None:
+    wheel, members = Wheel(loop, Post()), [Member(time) for _ in range((FEW + 2) * SLOTS)]
     for member in members[: FEW + 1]:
         wheel.add(member)
     assert [len(slot) for slot in wheel._slots] == [FEW, 1, 0, 0]
@@ -88,18 +87,18 @@ async def test_a_few_members_share_a_slot_and_many_are_spread() -> None:
         wheel.remove(member)
 
 
-async def test_a_member_that_raises_is_dropped_and_told() -> None:
-    wheel, good, bad = make_wheel(), Member(limit=5), Bad()
+def test_a_member_that_raises_is_dropped_and_told(loop: VirtualLoop, time: VirtualTime) -> None:
+    wheel, good, bad = Wheel(loop, Post()), Member(time), Bad(time)
     wheel.add(bad)
     wheel.add(good)
-    await good.done.wait()
-    wheel.remove(good)
-    assert bad.ticks == 1
+    loop.advance_to(4.5 * TICK)
+    assert good.due == [1] * 5
+    assert bad.due == [1]
     assert isinstance(bad.error, ZeroDivisionError)
 
 
-async def test_a_member_may_leave_and_another_come_within_a_turn() -> None:
-    wheel, second = make_wheel(), Member(limit=3)
+def test_a_member_may_leave_and_another_come_within_a_turn(loop: VirtualLoop, time: VirtualTime) -> None:
+    wheel, second = Wheel(loop, Post()), Member(time)
 
     class Leaves(Member):
         def tick(self, due: int) -> None:
@@ -108,40 +107,36 @@ async def test_a_member_may_leave_and_another_come_within_a_turn() -> None:
             wheel.add(second)
             wheel.add(second)
 
-    first = Leaves()
+    first = Leaves(time)
     wheel.add(first)
-    await second.done.wait()
-    wheel.remove(second)
-    assert first.ticks == 1
-    assert second.ticks == len(second.times) == 3
+    loop.advance_to(2.5 * TICK)
+    assert first.due == [1]
+    assert second.due == [1] * 3
 
 
-async def test_an_empty_wheel_leaves_no_timer() -> None:
-    wheel, member, later = make_wheel(), Member(limit=1), Member(limit=2)
+def test_an_empty_wheel_leaves_no_timer(loop: VirtualLoop, time: VirtualTime) -> None:
+    wheel, member, later = Wheel(loop, Post()), Member(time), Member(time)
     wheel.add(member)
     wheel.remove(member)
     wheel.remove(member)
     assert wheel._timer is None
     wheel.add(later)
-    await later.done.wait()
+    loop.advance_to(1.5 * TICK)
     wheel.remove(later)
+    assert wheel._timer is None
     assert not member.times
+    assert later.due == [1, 1]
 
 
-async def test_what_came_is_read_before_a_turn_and_what_is_sent_leaves_after_it() -> None:
+def test_what_came_is_read_before_a_turn_and_what_is_sent_leaves_after_it(loop: VirtualLoop, time: VirtualTime) -> None:
     post = Post()
-    wheel = Wheel(asyncio.get_running_loop(), post)
+    wheel = Wheel(loop, post)
 
     class Sends(Bad):
         def tick(self, due: int) -> None:
             post.doings.append("tick")
             super().tick(due)
 
-        def crashed(self, error: Exception) -> None:
-            super().crashed(error)
-            self.done.set()
-
-    member = Sends()
-    wheel.add(member)
-    await member.done.wait()
+    wheel.add(Sends(time))
+    loop.advance_to(1.5 * TICK)
     assert post.doings == ["read", "hold", "tick", "release"]

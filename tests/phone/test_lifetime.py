@@ -162,6 +162,9 @@ def test_a_loop_that_stands_still_amid_disconnect_does_not_hold_the_next_up() ->
         async with client:
             assert client.is_registered
 
+    async def end() -> None:
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
     first = asyncio.new_event_loop()
     try:
         with registrar_in_threads() as (url, _):
@@ -169,7 +172,7 @@ def test_a_loop_that_stands_still_amid_disconnect_does_not_hold_the_next_up() ->
             first.run_until_complete(connect())
             first.run_until_complete(leave())
             asyncio.run(asyncio.wait_for(come_and_go(), 10))
-            first.run_until_complete(asyncio.sleep(0.1))
+            first.run_until_complete(end())
     finally:
         first.close()
 

@@ -306,7 +306,7 @@ async def test_a_302_of_the_client_forwards_nothing() -> None:
 async def test_the_headers_of_a_bye_arrive() -> None:
     async def curt(leg: Leg) -> None:
         leg.answer()
-        await asyncio.sleep(0.1)
+        await leg.up()
         leg.hang_up(headers=(("Reason", 'SIP;cause=480;text="gone"'), ("X-Reason", "out of credit"), ("X-Bill", "7")))
 
     async with server("alice", apps={"curt": curt}) as (_, alice):

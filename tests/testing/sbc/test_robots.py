@@ -25,7 +25,7 @@ Connect = Callable[..., Awaitable[JambonzClient]]
 async def greet(leg: Leg) -> None:
     """An application of a test's own: answers, and ends the call by returning."""
     leg.answer()
-    await asyncio.sleep(0.2)
+    await leg.up()
 
 
 @pytest.fixture
@@ -204,11 +204,12 @@ async def test_an_application_reads_a_to_d_as_1(sbc: EmbeddedSbc, connect: Conne
 @pytest.mark.parametrize("method", ["rtp", "info"])
 async def test_an_application_gets_the_keys_that_were_pressed_one_by_one(connect: Connect, method: str) -> None:
     keys: list[str] = []
+    pressed = asyncio.Event()
 
     async def menu(leg: Leg) -> None:
         leg.answer()
         keys.append(await leg.digit())
-        await asyncio.sleep(0.5)  # what is pressed meanwhile waits
+        await pressed.wait()  # what is pressed meanwhile waits
         keys.extend([await leg.digit(5), await leg.digit(5)])
         with pytest.raises(TimeoutError):
             await leg.digit(0.1)
@@ -217,5 +218,6 @@ async def test_an_application_gets_the_keys_that_were_pressed_one_by_one(connect
         call = await made(await connect("alice", server=server), "app-menu")
         await call.media_ready()
         await call.send_dtmf("1#2", method=method, duration_ms=40, gap_ms=40)
+        pressed.set()
         assert (await call.finished()).code == 200
     assert keys == ["1", "#", "2"]
