@@ -196,6 +196,15 @@ class BrowserPhone:
         """Audio RTP packets `sent`, `received` and `lost`, and the `codec` received ("audio/opus")."""
         return await self.evaluate("() => phone.counters()")
 
+    async def until_counted(self, **least: int) -> dict[str, Any]:
+        """Wait until the counters of these names are no smaller, and return them all: they have no event."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                counters = await self.counters()
+                if all(counters[name] >= count for name, count in least.items()):
+                    return counters
+                await asyncio.sleep(0.05)
+
     async def hears(self, *hz: float, within: float = 5.0) -> None:
         """Wait until the page hears just these tones, the first at the level of `jzrx.media.tone`; none: silence."""
         loop = asyncio.get_running_loop()

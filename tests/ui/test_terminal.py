@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,12 @@ from jzrx.ui.terminal.app import TerminalPhone
 
 USERS = {"alice": "wonderland", "bob": "builder", "carol": "singer"}
 SIZE = (120, 36)
+
+
+@pytest.fixture(autouse=True)
+def _idle_but_for_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a key Textual waits until this process takes no time, at most 1 s. In a call it does: the media thread."""
+    monkeypatch.setattr("textual._wait.process_time", time.thread_time)
 
 
 @pytest.fixture
