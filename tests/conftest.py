@@ -11,6 +11,7 @@ pytest_plugins = ["pytester", "tests.leaks", "tests.pulseaudio"]
 
 INTEROP = Path(__file__).parent / "interop"
 REAL = ("interop", "devices")  # the marks of tests that need what may be missing
+LONG = (*REAL, "slow")
 IN_CI = os.environ.get("CI") == "true"
 
 # A busy machine is no fault: where time matters a test says so itself. CI runs the same examples every time.
@@ -25,10 +26,12 @@ def _no_microphone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("jzrx.phone.audio_order.is_installed", lambda: False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(INTEROP):
             item.add_marker("interop")
+    if hasattr(config, "workerinput"):  # pytest-xdist: were a long file begun last, all would wait for it
+        items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG)))
 
 
 def _must_not_skip(report: pytest.TestReport | pytest.CollectReport, *, real: bool) -> None:

@@ -36,7 +36,6 @@ class BrowserPhoneFor(Protocol):
 
 ProgramFor = Callable[[str], Program]
 
-_skipped = pytest.StashKey[int]()
 _programs = pytest.StashKey[list[Program]]()
 _console = pytest.StashKey[list[str]]()
 
@@ -48,7 +47,6 @@ def need(request: pytest.FixtureRequest, *names: str) -> None:
 
 def _skip_without(request: pytest.FixtureRequest, missing: list[str]) -> None:
     if missing:
-        request.config.stash[_skipped] = request.config.stash.get(_skipped, 0) + 1
         pytest.skip(f"{', '.join(missing)}: {MISSING}")
 
 
@@ -62,8 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "kamailio(**options): the KamailioOptions of this test's `kamailio`")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if count := config.stash.get(_skipped, 0):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if count := sum(MISSING in str(report.longrepr) for report in terminalreporter.getreports("skipped")):
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"{count} tests did not run: their programs are {MISSING}", red=True)
 

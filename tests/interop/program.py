@@ -17,8 +17,17 @@ PATIENCE: Final = 10.0
 
 _POLL: Final = 0.01
 
+
+def our_share(ports: range) -> range:
+    """Of these ports those of this process: pytest-xdist runs tests in several side by side."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % count
+    size = len(ports) // count
+    return ports[number * size : (number + 1) * size]
+
+
 # Below the ephemeral range (32768 and up), so that no outgoing connection takes a port while its server is down.
-_PORTS: Final = range(20000, 32000)
+_PORTS: Final = our_share(range(20000, 32000))
 
 
 class Program:

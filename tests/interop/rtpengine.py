@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from .program import Program, executable, free_ports
+from .program import Program, executable, free_ports, our_share
 
 WEBRTC_CALLER: Final[dict[str, Any]] = {
     "transport-protocol": "UDP/TLS/RTP/SAVPF",
@@ -43,7 +43,7 @@ PLAIN_RTP: Final[dict[str, Any]] = {
 """Towards FreeSWITCH."""
 
 # No other program of these tests takes ports there; rtpengine passes over those that are taken.
-_MEDIA_PORTS: Final = range(10000, 20000)
+_MEDIA_PORTS: Final = our_share(range(10000, 20000))
 
 
 class Rtpengine:
