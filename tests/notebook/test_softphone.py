@@ -113,8 +113,9 @@ async def test_calls_ring_in_a_banner_wait_and_are_connected_with_each_other(
         first = bob.call("alice")
         await notebook.shows("sip:bob@localhost calls")
         await notebook.picture("incoming")
-        await notebook.button("Answer").click()
+        await notebook.button("Answer").press("Enter")
         await first.answered()
+        await notebook.phone.locator(".jzrx-call:focus").wait_for()  # the keyboard goes on where the call is
         second = carol.call("alice")
         await notebook.shows("sip:carol@localhost calls")
         await notebook.button("Answer").click()
@@ -209,6 +210,41 @@ async def test_a_cell_that_is_run_again_leaves_no_ghost(lab: Lab, sbc: EmbeddedS
         await notebook.run(1)
         await call.finished()
         assert await asyncio.wait_for(left, 20) == "alice"
+
+
+async def test_a_cell_that_is_run_again_in_a_call_ends_it_and_the_phone_works(
+    lab: Lab, sbc: EmbeddedSbc, bob: JambonzClient
+) -> None:
+    calls = answering(bob)
+    async with phone_in(lab, sbc) as notebook:
+        for number in range(2):
+            await notebook.phone.get_by_label("Whom to call").fill("bob")
+            await notebook.button("Call").click()
+            await notebook.shows("opus, MOS")
+            assert len(calls) == number + 1
+            left = leaving(sbc)
+            await notebook.run(0)
+            assert (await calls[number].finished()).code == 200
+            await asyncio.wait_for(left, 20)
+            await notebook.shows("alice: registered")
+            assert await notebook.page.locator(".jzrx").count() == 1
+
+
+async def test_two_views_are_one_phone(lab: Lab, sbc: EmbeddedSbc, bob: JambonzClient) -> None:
+    calls = answering(bob)
+    async with phone_in(lab, sbc, "phone", "phone.close()") as notebook:
+        await notebook.run(1)
+        other = notebook.page.locator(".jzrx").nth(1)
+        await other.get_by_text("alice: registered").wait_for()
+        await other.get_by_label("Whom to call").fill("bob")
+        await other.get_by_role("button", name="Call", exact=True).click()
+        await notebook.shows("connected")
+        await notebook.button("Mute").click()
+        await other.get_by_text("connected, muted").wait_for()
+        await notebook.run(2)
+        assert (await calls[0].finished()).code == 200
+        await notebook.page.locator(".jzrx").first.wait_for(state="detached")
+        assert await notebook.page.locator(".jzrx").count() == 0
 
 
 async def test_it_outlives_a_reload_of_the_page_and_tells_the_end_of_the_kernel(

@@ -28,6 +28,14 @@ function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
+// What has the keyboard, if it is inside.
+function focusIn(node) {
+  const focused = node.getRootNode().activeElement;
+  return node.contains(focused) ? focused : null;
+}
+
+const canHaveFocus = (node) => node.isConnected && !node.disabled && !node.closest("[hidden]");
+
 // --- one call ------------------------------------------------------------------------------------------------------
 
 class Card {
@@ -57,7 +65,7 @@ class Card {
           event.preventDefault();
           if (this.target.value.trim()) { press("transfer", id, { target: this.target.value.trim() }); this.ask(false); }
         },
-        onkeydown: (event) => { if (event.key === "Escape") { this.ask(false); this.transfer.focus(); } },
+        onkeydown: (event) => { if (event.key === "Escape") this.ask(false); },
       },
       this.target,
       element("button", { type: "submit", textContent: "Transfer" }),
@@ -65,7 +73,7 @@ class Card {
     );
     this.root = element(
       "li",
-      { className: "jzrx-call" },
+      { className: "jzrx-call", tabIndex: -1 },
       element("div", { className: "jzrx-row" }, this.who, this.status, this.time),
       this.quality,
       this.warnings,
@@ -75,6 +83,7 @@ class Card {
   }
 
   ask(asking) {
+    if (!asking && focusIn(this.form)) this.transfer.focus();
     this.asking = asking;
     this.form.hidden = !asking;
     this.transfer.ariaExpanded = String(asking);
@@ -222,6 +231,7 @@ class Phone {
   show() {
     const view = (this.view = this.model.get("view"));
     if (!view.state) return;
+    const focused = focusIn(this.root);
     this.root.dataset.state = view.state;
     write(this.state, `${view.account}: ${view.status}`);
     write(this.connection, view.can.disconnect ? "Disconnect" : "Connect");
@@ -240,6 +250,11 @@ class Phone {
     while (this.log.children.length > view.messages.length) this.log.firstChild.remove();
     this.shownMessages = view.message_count;
     this.showUnread();
+    // What had the keyboard may have gone, as Answer does: it goes on at the call, or where the next one is dialled.
+    if (focused && !canHaveFocus(focused)) {
+      const current = view.calls.find((call) => call.is_current);
+      (current ? this.cards.get(current.id).root : this.target).focus();
+    }
   }
 
   // How many came while they were not open.
@@ -297,16 +312,22 @@ export default () => {
 
     render({ model, el }) {
       const phone = new Phone(model, sound);
-      model.on("change:view", () => phone.show());
-      model.on("change:has_sound", () => phone.show());
-      model.on("msg:custom", (content) => {
-        phone.heard();
-        if (content.type === "level") phone.theirs.value = Math.sqrt(content.level);
-      });
+      const listeners = {
+        "change:view": () => phone.show(),
+        "change:has_sound": () => phone.show(),
+        "msg:custom": (content) => {
+          phone.heard();
+          if (content.type === "level") phone.theirs.value = Math.sqrt(content.level);
+        },
+      };
+      for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
       const clock = setInterval(() => phone.tick(), 250);
       el.append(phone.root);
       phone.show();
-      return () => clearInterval(clock);
+      return () => {
+        clearInterval(clock);
+        for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
+      };
     },
   };
 };
