@@ -185,7 +185,12 @@ def _fed(buffer: _Buffer, items: Iterator[Any]) -> AudioReader:
                 except Exception:
                     _log.exception("An audio source failed to close.")
 
-    threading.Thread(target=run, name="jzrx-source", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="jzrx-source", daemon=True).start()
+    except RuntimeError:
+        if threading.main_thread().is_alive():
+            raise
+        buffer.end()  # the interpreter exits, and begins no thread any more (from Python 3.12 on)
     return buffer
 
 

@@ -435,6 +435,20 @@ def test_an_own_source_ends_when_its_reader_does():
     assert drain_to_end(reader) == b"\x01\x00" * 160 + b"\x02\x00" * 80 + bytes(160)
 
 
+def test_no_thread_can_be_begun(monkeypatch: pytest.MonkeyPatch):
+    """From Python 3.12 on none while the interpreter exits: what is opened then has ended, and nobody is told."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    source = readable(Own(iter(())))
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(RuntimeError):
+        source.open(8000)
+    monkeypatch.setattr(threading, "main_thread", threading.Thread)  # one that does not run
+    assert source.open(8000).read() is None
+
+
 @pytest.mark.parametrize("frame", ["x" * 320, 5, [0] * 320])
 def test_an_own_source_that_gives_no_sound_ends(frame: Any, caplog: pytest.LogCaptureFixture):
     own = Own(iter([frame]))

@@ -69,6 +69,8 @@ def test_while_devices_play_and_listen(pulseaudio: PulseAudio) -> None:
 @pytest.mark.devices
 def test_a_child_leaves_the_devices_of_its_parent_alone(pulseaudio: PulseAudio) -> None:
     done = run(f"""{IN_USE}
+    import warnings
+    warnings.simplefilter("ignore")  # from Python 3.12 on it warns of just this
     if not (child := os.fork()):
         desks.desk.detach(microphone)
         print(desks.desk.devices("audioinput").exception(10))
