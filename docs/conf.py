@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from reactivex import Observable
 from sphinx.application import Sphinx
 from sphinx.util.typing import stringify_annotation
 
-from jzrx import VERSION
+from jzrx import VERSION, JambonzClient, StoreView
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # for `docs.pictures`
 
@@ -37,6 +38,10 @@ autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "undoc-members": True, "exclude-members": "emitter"}
 python_maximum_signature_line_length = 100
 python_use_unqualified_type_names = True
+
+# The union of all events is shown by its name.
+for seen in (JambonzClient, StoreView):
+    seen.events.fget.__annotations__["return"] = Observable[type("Event", (), {"__module__": "jzrx.events"})]
 
 nitpicky = True
 nitpick_ignore_regex = [
