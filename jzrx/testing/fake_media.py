@@ -6,8 +6,8 @@
     assert media.sessions[call.id].is_muted
 
 The session descriptions are what a peer expects to see; ICE "connects" as soon as both are known. The other side must
-not mean it either: a server with real media, such as the embedded SBC, refuses a call without ICE and DTLS (488).
-Towards that one nothing needs to be faked: real media needs no device.
+not mean it either: a server with real media refuses a call without ICE and DTLS (488). The embedded SBC can have the
+same: `EmbeddedSbc(users, media=media)`; then nobody hears anything, and robots play to nobody.
 """
 
 import asyncio
@@ -184,6 +184,15 @@ class FakeSession:
 
     async def stats(self) -> CallQualityStats | None:
         return self.quality
+
+    # --- what the embedded SBC does with its side of a call -----------------------------------------------------------
+
+    def add_sink(self, sink: Callable[[bytes, bool], None]) -> Callable[[], None]:
+        """Nothing is heard."""
+        return lambda: None
+
+    def relay_to(self, other: "FakeSession | None") -> None:
+        """There is nothing to pass on."""
 
     async def close(self) -> None:
         if not self.is_closed:

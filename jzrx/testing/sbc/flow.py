@@ -13,9 +13,9 @@ from typing import Any, Protocol, cast
 from jzrx.commands import Command, HangUp
 from jzrx.errors import JambonzError
 from jzrx.events import CallEvent, CallReleased, DtmfReceived, Event
-from jzrx.media.engine import MediaEngine
+from jzrx.media.engine import MediaEngine as RealMedia
 from jzrx.phone.media import CallMedia
-from jzrx.ports import MediaConfig
+from jzrx.ports import MediaConfig, MediaEngine
 from jzrx.sip.config import AgentConfig
 from jzrx.sip.engine import Engine, Listener, LoopScheduler, MediaOutput, RandomIds
 from jzrx.sip.fields import Headers as Fields
@@ -41,6 +41,11 @@ class Desk(Protocol):
     @property
     def script(self) -> Script:
         """The exceptions that a test wants."""
+        ...
+
+    @property
+    def media(self) -> MediaEngine | None:
+        """What makes the audio of its calls; None: the engine of this process."""
         ...
 
     def note(self, event: SbcEvent) -> None:
@@ -98,7 +103,7 @@ class Flow:
             settle=self._settle,
             on_request=lambda received: desk.request_received(self, received),
         )
-        self.media = CallMedia(MediaEngine.shared, lambda: self._engine.now)
+        self.media = CallMedia(lambda: desk.media or RealMedia.shared(), lambda: self._engine.now)
         self.media.results = self
         self._tokens = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}

@@ -15,7 +15,7 @@ from jzrx.commands import SendMessage
 from jzrx.errors import CallError
 from jzrx.events import CallEnded, CallEvent, MediaStateChanged
 from jzrx.phone.background import is_running_here
-from jzrx.ports import AudioSource
+from jzrx.ports import AudioSource, MediaEngine
 from jzrx.sip.machine import AnswerWanted, RequestReceived
 from jzrx.sip.message import Request
 from jzrx.sip.uri import Uri
@@ -68,8 +68,8 @@ class EmbeddedSbc:
     (unless "hook"), and RTP/AVP offers to clients that registered as ws. A callee's refusal reaches the caller as it
     is, as from an application that declines with it; strict, it is 603, as from the one that a user's name stands for.
 
-    `script` makes exceptions for tests; `events` tells what happens. Raises ValueError for users, apps or options that
-    cannot be.
+    `script` makes exceptions for tests; `events` tells what happens. `media` is its own media engine: `FakeMedia()`, if
+    its clients have that. Raises ValueError for users, apps or options that cannot be.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class EmbeddedSbc:
         device_app: str | None = None,
         account: Account | None = None,
         port: int | None = None,
+        media: MediaEngine | None = None,
     ) -> None:
         check(users, messages, refer, port)
         given = {"echo": "echo", "tone": "tone"} if apps is None else apps
@@ -94,6 +95,7 @@ class EmbeddedSbc:
         self._relays_messages = messages == "relay" and not strict
         self._strict = strict
         self._port = port
+        self.media = media
         self._account = account or Account()
         self._application = str(uuid.uuid4())
         self._script = Script()
