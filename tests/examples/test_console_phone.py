@@ -51,12 +51,14 @@ class Console:
 async def console() -> AsyncIterator[Console]:
     program = ("-X", "dev", "-W", "error", str(ROOT / "examples" / "console_phone.py"))
     process = await asyncio.create_subprocess_exec(sys.executable, *program, stdin=PIPE, stdout=PIPE, stderr=STDOUT)
+    phone = Console(process)
     try:
-        yield Console(process)
+        yield phone
     finally:
         if process.returncode is None:
             process.kill()
-            await process.communicate()
+            rest, _ = await process.communicate()
+            print(phone.printed + rest.decode())  # for the report of a failure
 
 
 async def test_an_outgoing_call(bob: JambonzClient) -> None:

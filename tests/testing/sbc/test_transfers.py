@@ -64,7 +64,7 @@ async def calling(client: JambonzClient, target: str) -> JambonzCall:
 
 async def heard_by_each_other(table: Table) -> None:
     bobs, carols = await the_call_of(table.bob), await the_call_of(table.carol)
-    assert not bobs.snapshot.value.is_remotely_held
+    await bobs.snapshot.wait(lambda now: not now.is_remotely_held, timeout=5)
     await asyncio.gather(hears_tone(bobs, HZ["carol"]), hears_tone(carols, HZ["bob"]))
 
 
