@@ -7,7 +7,9 @@ decibels below full scale.
 import sys
 from array import array
 from cmath import rect
+from functools import cache
 from math import cos, hypot, log10, pi, sin, sqrt
+from operator import add, mul, sub
 
 __all__ = ["dbfs", "dominant_tone", "level", "tone_level"]
 
@@ -84,6 +86,10 @@ def _fft(values: list[complex]) -> list[complex]:
     if len(values) == 1:
         return values
     even, odd = _fft(values[::2]), _fft(values[1::2])
-    turns = [rect(1, -2 * pi * i / len(values)) * value for i, value in enumerate(odd)]
-    pairs = list(zip(even, turns, strict=True))
-    return [a + b for a, b in pairs] + [a - b for a, b in pairs]
+    turned = list(map(mul, _turns(len(values)), odd))
+    return [*map(add, even, turned), *map(sub, even, turned)]
+
+
+@cache  # of the few powers of two up to _LONGEST
+def _turns(size: int) -> list[complex]:
+    return [rect(1, -2 * pi * i / size) for i in range(size // 2)]
