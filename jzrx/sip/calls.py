@@ -25,6 +25,7 @@ from jzrx.sip.session.referred import reached
 from jzrx.sip.session.replaced import replaceable
 from jzrx.sip.session.state import (
     BYE,
+    CANCEL,
     Acknowledge,
     Answered,
     Asked,
@@ -253,7 +254,7 @@ class Calls:
                 case Issue():
                     self._layer.issue(output.draft, (CALL, session.id, output.tag))
                 case CancelInvite():
-                    self._layer.cancel((CALL, session.id, output.tag), (CALL, session.id, "cancel"))
+                    self._layer.cancel((CALL, session.id, output.tag), (CALL, session.id, CANCEL))
                 case Acknowledge():
                     self._layer.acknowledge(output.dialog, output.number)
                 case Reply():

@@ -138,6 +138,50 @@ def test_a_hold_that_nobody_answers_ends_the_call() -> None:
     settle_down(phone)
 
 
+def test_a_hold_that_is_only_told_to_wait_is_withdrawn() -> None:
+    """A server that passes it on, and loses it: nobody must wait for ever, and the next hold gets its turn."""
+    phone, peer = calling()
+    peer.answers["INVITE"] = 100
+    log = play(phone, {3: Hold(call_id="1"), 10: Unhold(call_id="1")}, until=64)
+    assert brief(log) == [
+        (3.0, "INVITE", None),
+        (63.0, "CANCEL", None),
+        (63.02, "ACK", None),
+        (63.02, None, "HoldFailed wanted 408 No Answer"),
+    ]
+    assert outcome(phone, 3) == (None, "hold was refused: 408 No Answer")
+    assert outcome(phone, 4) == (None, None)  # it is not on hold
+    peer.answers["INVITE"] = lambda invite: [respond(invite, 200, sdp=ANSWER)]
+    play(phone, {64: Hold(call_id="1")}, until=200)
+    assert phone.events(HoldChanged)[-1].held
+    assert phone.events(CallEnded) == []
+
+
+def test_a_hold_that_is_accepted_while_it_is_withdrawn_is_a_hold() -> None:
+    phone, peer = calling()
+    peer.answers["INVITE"] = 100
+    peer.answers["CANCEL"] = lambda cancel: [
+        respond(peer.last("INVITE"), 200, sdp=ANSWER),
+        respond(cancel, 481),
+    ]
+    log = play(phone, {3: Hold(call_id="1")}, until=300)
+    assert brief(log)[1:] == [(63.0, "CANCEL", None), (63.02, "ACK", None), (63.02, None, "HoldChanged held")]
+    assert outcome(phone, 3) == (None, None)
+
+
+def test_a_hold_that_is_neither_answered_nor_cancelled_ends_the_call() -> None:
+    phone, peer = calling()
+    peer.answers["INVITE"], peer.answers["CANCEL"] = 100, 200
+    log = play(phone, {3: Hold(call_id="1")}, until=100)
+    assert brief(log)[1:] == [
+        (63.0, "CANCEL", None),
+        (95.0, None, "CallEnded 408 No Answer system"),
+        (95.0, None, "CallReleased 408 No Answer system was_answered"),
+        (95.0, "BYE", None),
+    ]
+    settle_down(phone)
+
+
 def test_repeated_200_to_our_reinvite() -> None:
     phone, peer = calling()
     accept_all(peer)

@@ -29,11 +29,15 @@ class Unacked:
 
 @frozen
 class Wish:
-    """A re-INVITE of ours that waits for its turn, and what it is for; `tries` counts the 491s that it met."""
+    """A re-INVITE of ours that waits for its turn, and what it is for; `tries` counts the 491s that it met.
+
+    `is_withdrawn`: it was cancelled, since nobody answered it.
+    """
 
     purpose: Literal["hold", "unhold", "refresh", "restart"]
     token: int | None
     tries: int = 0
+    is_withdrawn: bool = False
 
     def held_after(self, held: bool) -> bool:
         """Whether the other side is on hold once this is done; `held`: whether it is before."""

@@ -5,6 +5,7 @@ offers.
   being answered the next gets 500 with Retry-After (section 14.2).
 - 491 is tried again after the time of section 14.1. Any other refusal leaves the call as it was, but 481 and 408,
   which end it (section 12.2.1.2).
+- One of ours that has only a 100 after 60 s is cancelled, and has failed; if even that brings nothing, the call ends.
 - Our hold is `held` only after the 2xx.
 """
 
@@ -21,6 +22,7 @@ from jzrx.sip.session import refresh, update
 from jzrx.sip.session.parts import Offered, Unacked, Wish
 from jzrx.sip.session.state import (
     Acknowledge,
+    CancelInvite,
     Issue,
     Moment,
     Phase,
@@ -41,6 +43,8 @@ from jzrx.types import CallDirection, CallEndCause, Headers
 REINVITE = "reinvite"
 """The tag of a re-INVITE of ours."""
 
+PATIENCE = 60.0
+"""Seconds that the other side may take to answer a re-INVITE: a server may ask a phone first, which has 64*T1."""
 MOST_TRIES = 10
 """How many 491s in a row are borne before the hold fails."""
 
@@ -93,7 +97,20 @@ def reinvite(session: Session, sdp: str) -> Step:
     if session.dialog is None:
         return session, []
     draft = in_dialog(session.dialog, "INVITE", headers=refresh.headers(session), body=sdp.encode(), content_type=SDP)
-    return session, [Issue(REINVITE, draft)]
+    return session, [Issue(REINVITE, draft), SetTimer(session.timer("offer"), PATIENCE)]
+
+
+def overdue(session: Session, moment: Moment) -> Step:
+    """Our re-INVITE has no final response: withdraw it, or give up when it was withdrawn."""
+    wish = session.reoffer
+    if wish is None or session.making is not None:
+        return session, []  # it was answered
+    if wish.is_withdrawn:
+        return give_up(session, CallEndCause(408, "No Answer", "system"), moment)
+    session = evolve(session, reoffer=evolve(wish, is_withdrawn=True))
+    # "If there is no final response for the original request in 64*T1 seconds [...], the client SHOULD then consider
+    # the original transaction cancelled" (section 9.1).
+    return session, [CancelInvite(REINVITE), SetTimer(session.timer("offer"), TIMEOUT)]
 
 
 def answered(session: Session, response: Response, moment: Moment) -> Step:
@@ -105,6 +122,8 @@ def answered(session: Session, response: Response, moment: Moment) -> Step:
         return _accepted(session, response, moment)
     if session.ended:
         return session, []
+    if status == 487 and session.reoffer is not None and session.reoffer.is_withdrawn:
+        return refused(session, 408, "No Answer", moment)
     if status == 491 and session.reoffer is not None and session.reoffer.tries < MOST_TRIES:
         return _try_later(session, session.reoffer, moment)
     if status in (408, 481):
@@ -174,7 +193,7 @@ def _try_later(session: Session, wish: Wish, moment: Moment) -> Step:
     # in units of 10 ms. If [it] is not the owner [...], between 0 and 2 seconds in units of 10 ms" (section 14.1).
     owner = session.direction is CallDirection.OUTBOUND
     delay = 2.1 + round(1.9 * moment.chance, 2) if owner else round(2.0 * moment.chance, 2)
-    again = evolve(wish, tries=wish.tries + 1)
+    again = evolve(wish, tries=wish.tries + 1, is_withdrawn=False)
     session = evolve(session, reoffer=None, retrying=True, wishes=(again, *session.wishes))
     return session, [OfferRefused(session.id), SetTimer(session.timer("retry"), delay)]
 

@@ -46,10 +46,12 @@ SESSION_TIMER = "call"
 
 BYE = "bye"
 """The tag of our BYE."""
+CANCEL = "cancel"
+"""The tag of our CANCELs: what they are answered changes nothing."""
 
 USER_TIMERS = (
     *("no answer", "expires", "retry", "tone", "tone timeout", "transfer", "referral", "leave"),
-    *("provisional", "no PRACK", "refresh", "session"),
+    *("provisional", "no PRACK", "refresh", "session", "offer"),
 )
 """The timers that end with the user's call, as those of an INFO do. Those of the protocol may outlive it: "repeat" and
 "acknowledge" of a 2xx or CANCEL, and "hang up", the longest that a hang-up may take."""

@@ -27,6 +27,7 @@ from jzrx.sip.session.parts import Wish
 from jzrx.sip.session.referral import Followed, Issued, TargetReached
 from jzrx.sip.session.state import (
     BYE,
+    CANCEL,
     Answered,
     Asked,
     Cancelled,
@@ -53,7 +54,7 @@ from jzrx.types import CallEndCause
 
 __all__ = ["step"]
 
-UNHEEDED = (caller.FORK_BYE, referred.NOTIFY, reliable.PRACK)
+UNHEEDED = (CANCEL, caller.FORK_BYE, referred.NOTIFY, reliable.PRACK)
 """The tags of requests whose answers change nothing."""
 NO_MEDIA_PATH = CallEndCause(408, "No media path", "system")
 
@@ -294,6 +295,8 @@ def _timer_fired(session: Session, name: str, moment: Moment) -> Step:
             if session.unacked is not None:
                 return reoffer.never_acknowledged(session, moment)
             return close(session)  # a CANCEL whose INVITE never got its final response
+        case "offer" if not session.ended:
+            return reoffer.overdue(session, moment)
         case "retry" if not session.ended:
             return reoffer.retry(session)
         case "transfer" if not session.ended:

@@ -119,12 +119,12 @@ class InCall:
         elif leg.other.id in self._offering:
             leg.flow.description_failed(leg.id, wanted.ref, 491, "both sides at once, each waits for the other")
         else:
+            self._offering.add(leg.id)  # now: the other side's offer may be here before the task has begun
             self._spawn(self._relay_hold(leg, leg.other, held, wanted, answer))
 
     async def _relay_hold(
         self, leg: Leg, other: Leg, held: bool, wanted: AnswerWanted, answer: Callable[[], None]
     ) -> None:
-        self._offering.add(leg.id)
         try:
             await other.ask(Hold(call_id=other.id) if held else Unhold(call_id=other.id))
         except CallError as error:
