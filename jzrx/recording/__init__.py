@@ -11,5 +11,17 @@ No password and no credential is ever written, drawn or shown.
 from jzrx.recording.events import EventRecording, Recordable, record, replay
 from jzrx.recording.notation import Diagram, DiagramError, Sign, parse
 from jzrx.recording.recording import Recording
+from jzrx.recording.recordings import Recordings
 
-__all__ = ["Diagram", "DiagramError", "EventRecording", "Recordable", "Recording", "Sign", "parse", "record", "replay"]
+__all__ = [
+    "Diagram",
+    "DiagramError",
+    "EventRecording",
+    "Recordable",
+    "Recording",
+    "Recordings",
+    "Sign",
+    "parse",
+    "record",
+    "replay",
+]

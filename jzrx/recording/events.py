@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeGuard, TypeVar, cast, overload
 
+from attrs import evolve
 from reactivex import Observable
 
 from jzrx.events import Event
 from jzrx.options import VERSION
+from jzrx.recording.axis import Track
 from jzrx.recording.codec import decode_event, decode_snapshot, encode, encode_event
 from jzrx.recording.comparison import Seen
 from jzrx.recording.letters import event_letter
@@ -107,8 +109,12 @@ class EventRecording(Recording[Event]):
     def _complete(self) -> None:
         pass  # the client is gone, and nothing happens in that
 
-    def _shown(self) -> list[Seen]:
-        return [each for each in self._seen if event_letter(each.value) is not None]
+    def track(self) -> Track:
+        """What of it is drawn: the events that have a letter."""
+        track = super().track()
+        return evolve(
+            track, began=self._first, seen=[each for each in track.seen if event_letter(each.value) is not None]
+        )
 
 
 def _is_head(data: object) -> TypeGuard[dict[str, Any]]:

@@ -182,6 +182,10 @@ class Letters:
         known = tuple((letter, line.partition(" = ")[2]) for line, letter in sorted(lines.items()))
         return (*known, (_MANY, "others")) if self._others else known
 
+    def lines(self) -> list[str]:
+        """The same as text."""
+        return [f"  {letter} = {meaning}" for letter, meaning in self.shown()]
+
     def _find(self, value: object) -> str:
         for letter, meaning in self._legend.items():
             if stands_for(meaning, value):
@@ -193,5 +197,7 @@ class Letters:
         return next(filter(self._is_free, (*name, *(sign.upper() for sign in name), *_SPARE)), _MANY)
 
     def _is_free(self, letter: str) -> bool:
-        taken: Iterable[str] = (*self._legend, *(given for given, _ in self._given))
+        # Events keep their letters: where states are drawn below them, C is both, as each is known by it.
+        of_others = (given for given, value in self._given if not isinstance(value, Event))
+        taken: Iterable[str] = (*self._legend, *of_others)
         return letter not in taken

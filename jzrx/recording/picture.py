@@ -15,7 +15,7 @@ from jzrx.recording.drawing import duration
 from jzrx.recording.letters import Letters, label
 from jzrx.recording.notation import COMPLETED, FAILED
 
-__all__ = ["Strip", "picture"]
+__all__ = ["INK", "Strip", "picture"]
 
 INK = "#767676"  # as far from white as from black
 _FILLS = ("#93c5fd", "#86efac", "#fcd34d", "#fca5a5", "#c4b5fd", "#f9a8d4", "#67e8f9", "#bef264", "#fdba74", "#cbd5e1")

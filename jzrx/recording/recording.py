@@ -9,11 +9,12 @@ from reactivex import Observable
 from reactivex.abc import DisposableBase, SchedulerBase
 from reactivex.disposable import Disposable
 
+from jzrx.recording.axis import Track, draw
 from jzrx.recording.comparison import Seen, difference
-from jzrx.recording.drawing import Row, fine_frame, lay_out, round_frame, token
+from jzrx.recording.drawing import lay_out
 from jzrx.recording.letters import Legend, Letters
 from jzrx.recording.notation import COMPLETED, FAILED, RESERVED, micros, parse, seconds
-from jzrx.recording.picture import Strip, picture
+from jzrx.recording.picture import INK, picture
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -138,46 +139,40 @@ class Recording(Generic[T]):
         virtual time is drawn exactly.
         """
         named = Letters({**self._legend, **checked_legend(legend, letters)})
-        drawn, until, step = self._drawn(frame)
-        tokens = {at: token([each.end or named.of(each.value) for each in those]) for at, those in drawn.items()}
-        (line,) = lay_out([Row(tokens, until, self.is_completed or self.error is not None)], step).lines
-        return "\n".join((line, *(f"  {letter} = {meaning}" for letter, meaning in named.shown())))
+        (drawn,) = draw([self.track()], frame)
+        (line,) = lay_out([drawn.row(named)], drawn.step).lines
+        return "\n".join((line, *named.lines()))
 
     def svg(self, legend: Legend | None = None, /, *, frame: float | None = None, **letters: Any) -> str:
         """The diagram as an SVG picture, readable on light and on dark; a marble's tooltip says its value and time."""
-        return picture([self.strip({**self._legend, **checked_legend(legend, letters)}, frame=frame)])
+        return self._picture(checked_legend(legend, letters), frame)
 
-    def strip(self, legend: Legend | None = None, *, frame: float | None = None) -> Strip:
-        """Its line of a picture."""
-        drawn, until, step = self._drawn(frame)
-        return Strip.of(self.name, drawn, until, step, Letters({**self._legend, **(legend or {})}))
+    def _picture(self, legend: Legend, frame: float | None = None, ink: str = INK) -> str:
+        (drawn,) = draw([self.track()], frame)
+        return picture([drawn.strip(Letters({**self._legend, **legend}))], ink=ink)
+
+    def track(self) -> Track:
+        """What of it is drawn."""
+        return Track(
+            name=self.name,
+            began=self._begin,
+            seen=list(self._seen),
+            until=self._until,
+            frame=self._frame,
+            is_over=self.is_completed or self.error is not None,
+            legend=self._legend,
+        )
 
     def _repr_svg_(self) -> str:
         return self.svg()
 
     def _repr_html_(self) -> str:
-        return picture([self.strip()], ink="currentColor")
+        return self._picture({}, ink="currentColor")
 
     def __repr__(self) -> str:
         return (
             f"<{type(self).__name__} {self.name}, {len(self)} in {self.duration:g} s: {self.marbles().splitlines()[0]}>"
         )
-
-    def _shown(self) -> "list[Seen]":
-        return list(self._seen)
-
-    def _drawn(self, frame: float | None) -> tuple[dict[int, list[Seen]], int, int]:
-        """What stands at which moment, how long it lasts, and the frame, in microseconds."""
-        shown, until = self._shown(), self._until
-        moments: dict[int, list[Seen]] = {}
-        if frame is None and self._frame is not None:
-            step = fine_frame((each.at for each in shown), micros(self._frame))
-        else:
-            step = round_frame(until) if frame is None else max(1, micros(frame))
-        is_exact = frame is None and self._frame is not None
-        for each in shown:
-            moments.setdefault(each.at if is_exact else each.at // step * step, []).append(each)
-        return moments, until if is_exact else until // step * step, step
 
     def expect(
         self, diagram: str, legend: Legend | None = None, /, *, frame: float | None = None, **letters: Any
@@ -190,7 +185,7 @@ class Recording(Generic[T]):
         __tracebackhide__ = True  # pytest shows the line of the test
         given = {**self._legend, **checked_legend(legend, letters)}
         step = frame or self._frame or 1.0
-        told = difference(self.name, parse(diagram, frame=step), self._shown(), self._until, given, micros(step))
+        told = difference(self.name, parse(diagram, frame=step), self.track().seen, self._until, given, micros(step))
         if told is not None:
             raise AssertionError(told)
 

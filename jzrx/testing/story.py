@@ -28,9 +28,8 @@ from jzrx.client import JambonzClient
 from jzrx.errors import CallError, JambonzError
 from jzrx.options import JambonzClientOptions, Reconnect, resolve_options
 from jzrx.phone.line import Parts
-from jzrx.recording import DiagramError, EventRecording, Recording, parse
+from jzrx.recording import DiagramError, EventRecording, Recording, Recordings, parse
 from jzrx.recording.notation import COMPLETED, FAILED, Sign, seconds
-from jzrx.recording.picture import Strip, picture
 from jzrx.store import ClientSnapshot
 from jzrx.testing.fake_media import FakeMedia
 from jzrx.testing.far_end import FarEnd
@@ -177,7 +176,7 @@ class Run:
 
     def svg(self) -> str:
         """The events, the state of the connection and of the call, and what was watched, as one picture."""
-        return picture(self._strips())
+        return self._shown().svg()
 
     def _record(self, source: Observable[T], name: str) -> Recording[T]:
         scheduler = self.phone.scheduler
@@ -185,15 +184,15 @@ class Run:
         self._recordings.append(recording)
         return recording.follow(source, scheduler)
 
-    def _strips(self) -> list[Strip]:
+    def _shown(self) -> Recordings:
         shown = (self.events, self.state, self.calls.state, self.watched)
-        return [recording.strip() for recording in shown if recording is not None]
+        return Recordings(*(recording for recording in shown if recording is not None))
 
     def _repr_svg_(self) -> str:
         return self.svg()
 
     def _repr_html_(self) -> str:
-        return picture(self._strips(), ink="currentColor")
+        return self._shown()._repr_html_()  # pyright: ignore[reportPrivateUsage] - as Jupyter calls it
 
     def __repr__(self) -> str:
         return f"<Run of {self.diagram!r}: {self.events.marbles().splitlines()[0]}>"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reactivex.subject import Subject
 
-from jzrx.recording import Recording, parse, record
+from jzrx.recording import Recording, Recordings, parse, record
 from jzrx.types import CallState
 
 
@@ -258,3 +258,32 @@ def test_anything_is_drawn_and_read_again(happened: list[tuple[int, Any]]) -> No
     else:
         pytest.fail(line)
     ET.fromstring(recording.svg())
+
+
+# --- several --------------------------------------------------------------------------------------------------------
+
+
+def test_several_are_drawn_on_one_axis() -> None:
+    caller = recorded((0, "idle"), (1, "ringing"), (4, "connected"), (9, ...), until=9, name="caller")
+    callee = recorded((0, None), (2, "ringing"), (2, "connected"), until=6, name="the callee")
+    callee._begin += 2.0
+    assert Recordings(caller, callee).marbles().splitlines() == [
+        "caller      ir--C   ----|",
+        "the callee  --_-(rC)-----",
+        "  C = 'connected'",
+        "  _ = None",
+        "  i = 'idle'",
+        "  r = 'ringing'",
+    ]
+
+
+def test_a_letter_stands_for_the_same_in_all_of_them() -> None:
+    first, second = recorded((0, "bob"), until=1, name="first"), recorded((0, "beth"), until=1, name="second")
+    both = Recordings(first, second)
+    assert both.marbles().splitlines() == ["first   b", "second  e", "  b = 'bob'", "  e = 'beth'"]
+    assert both.marbles(X="beth").splitlines()[1] == "second  X"
+    root = ET.fromstring(both.svg())
+    assert [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")][:2] == ["first", "b"]
+    assert "first: 0s: 'bob'; second: 0s: 'beth'" in root.attrib["aria-label"]
+    assert both._repr_svg_() == both.svg()
+    assert repr(both) == "<Recordings first, second>"
