@@ -1,13 +1,15 @@
 """The stages of the pytest plugin in the event loops of pytest-asyncio: a fixture for each scope of a loop."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import pytest_asyncio
 
 from jzrx.testing.pytest_plugin import phones_of
-from jzrx.testing.stage import Stage, stage
+
+if TYPE_CHECKING:
+    from jzrx.testing.stage import Stage
 
 __all__: list[str] = []
 
@@ -19,7 +21,9 @@ def _in(scope: Scope) -> Any:
     @pytest_asyncio.fixture(loop_scope=scope)
     async def made(
         request: pytest.FixtureRequest, sbc_options: Mapping[str, Any], phone_options: Mapping[str, Any]
-    ) -> AsyncIterator[Stage]:
+    ) -> "AsyncIterator[Stage]":
+        from jzrx.testing.stage import stage  # late: this module is loaded in every suite of who has pytest-asyncio
+
         async with stage(sbc_options, phone_options, phones_of(request)) as made:
             yield made
 

@@ -161,14 +161,17 @@ def test_it_does_not_disturb_other_suites(pytester: pytest.Pytester) -> None:
     run(pytester, text).assert_outcomes(passed=1)
 
 
-def test_collecting_loads_neither_media_nor_the_sbc(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("options", [(), ("-p", "no:asyncio")])
+def test_it_costs_an_unrelated_suite_nothing(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    """It is loaded wherever jzrx is installed; what it is made of only where a fixture is used."""
     pytester.makepyfile("def test_it(phone): pass")
     code = (
-        "import sys, pytest; pytest.main(['--co', '-q', '-p', 'no:cacheprovider']);"
-        "print('loaded', *{'aiortc', 'av', 'numpy', 'jzrx.testing.sbc'} & sys.modules.keys())"
+        f"import sys, pytest; pytest.main(['--co', '-q', '-p', 'no:cacheprovider', *{options!r}]);"
+        "loaded = {name for name in sys.modules if name.startswith('jzrx') and '.pytest_' not in name};"
+        "print('loaded', *sorted(loaded | {'reactivex', 'websockets', 'attrs', 'aiortc'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.splitlines()[-1] == "loaded", done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded jzrx jzrx.testing", done.stdout
     assert "test_it" in done.stdout
 
 
