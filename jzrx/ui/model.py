@@ -105,7 +105,9 @@ class PhoneModel:
         try:
             started = self._start(action, call_id, given)
         except (JambonzError, ValueError) as error:
-            self._say(str(error))
+            # The error says it to programmers.
+            is_off = isinstance(error, errors.ConnectionError) and self.phone.client.value is None
+            self._say("not connected: connect first" if is_off else str(error))
             return
         if action == "send_message" and started is not None:
             self._sent(given["target"], given["body"])

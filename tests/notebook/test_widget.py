@@ -50,7 +50,7 @@ async def test_a_second_phone_of_an_account_takes_the_place_of_the_first(sbc: Em
 def test_what_is_pressed_is_done() -> None:
     with Softphone(server="ws://localhost:1", username="alice", password="x", connect=False) as phone:
         phone._press({"do": "call", "with": {"target": "bob"}})
-        assert "Not connected" in phone.widget.view["notice"]
+        assert "not connected: connect first" in phone.widget.view["notice"]
         phone._press({"do": "sound", "with": {"on": True}})
         assert phone.widget.has_sound
         phone._press({"do": "sound", "with": {"on": False}})

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button, DataTable, Input, Label, RichLog, Static, Tab
+from textual.widgets._footer import FooterKey
 
 from jzrx import JambonzCall, JambonzClient, create_jambonz_client, use_jambonz_client
 from jzrx.media import silence, tone
@@ -265,6 +266,8 @@ async def test_what_cannot_be_connected_is_said(sbc: EmbeddedSbc, password: str,
         await phone.until(lambda: phone.label("#status") == "alice: failed")
         assert said in phone.label("#notice")
         phone.picture("error")
+        await phone.press(*"bob", "enter")
+        await phone.until(lambda: phone.label("#notice") == "not connected: connect first")
         await phone.press("f9")  # and may be tried again
         await phone.until(lambda: phone.label("#status") == "alice: failed")
 
@@ -289,5 +292,8 @@ async def test_it_fits_a_small_terminal(sbc: EmbeddedSbc, bob: JambonzClient) ->
             region = phone.screen.query_one(selector).region
             assert region.area > 0, selector
             assert region.bottom < 24, f"{selector} stands above the footer"
+        keys = phone.screen.query(FooterKey)
+        assert [key.description for key in keys] == ["Connection", "Do not disturb", "Quit"]
+        assert all(key.region.right <= 80 for key in keys)
         await phone.click("#decline")
         assert (await call.finished()).code == 486

@@ -66,14 +66,15 @@ class Traced(Message):
 class PhoneScreen(Screen[None]):
     """Shows the view, and presses the buttons. It connects when it starts."""
 
+    # The footer shows those that stand on no button: it has little room.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "answer", "Answer"),
-        Binding("f3", "decline", "Decline"),
-        Binding("f4", "hangup", "Hang up"),
-        Binding("f5", "toggle_mute", "Mute"),
-        Binding("f6", "toggle_hold", "Hold"),
-        Binding("f7", "swap", "Swap"),
-        Binding("f8", "transfer", "Transfer"),
+        Binding("f2", "answer", "Answer", show=False),
+        Binding("f3", "decline", "Decline", show=False),
+        Binding("f4", "hangup", "Hang up", show=False),
+        Binding("f5", "toggle_mute", "Mute", show=False),
+        Binding("f6", "toggle_hold", "Hold", show=False),
+        Binding("f7", "swap", "Swap", show=False),
+        Binding("f8", "transfer", "Transfer", show=False),
         Binding("f9", "connection", "Connection"),
         Binding("ctrl+n", "toggle_do_not_disturb", "Do not disturb"),
     ]
