@@ -5,21 +5,30 @@ than all that we do with it. So
 
 - the sockets are in an epoll of their own, one descriptor for the loop, and whatever has come is read at a wake-up;
 - woken again soon, we only look each `REST`, as long as there is something, as a network card does whose interrupts are
-  moderated: a few calls are read at once, many in batches. Before each turn of the wheel all is read in any case;
+  moderated: a few calls are read at once, many in batches. Before each turn of the wheel all is read in any case, so
+  that nothing is heard later for it; and the kernel notes when a datagram came, so that nothing is measured as later;
 - what is sent in a turn of the wheel leaves at its end, one right after the other: whoever receives it wakes up once.
 """
 
 import asyncio
 import select
 import socket
+import sys
+import time
 from collections.abc import Callable
+from struct import Struct
 from typing import Any
 
 __all__ = ["Datagrams", "UdpTransport"]
 
 MAX_DATAGRAM = 2048  # bytes; what is longer is no media, and is cut off
-REST = 0.005  # s
+SOON = 0.005  # s
+REST = 0.01  # s
 ROUNDS = 4  # datagrams of one socket that are read at a wake-up: a flood must not hold up the others
+
+SO_TIMESTAMPNS = 35  # of Linux (socket(7)), which the module `socket` leaves out
+TIMESPEC = Struct("@ll")  # seconds and nanoseconds of the system's clock
+NOTE = 64  # bytes of room for it
 
 Bytes = bytes | bytearray | memoryview
 
@@ -33,7 +42,18 @@ class Datagrams:
         self._loop = loop
         self._epoll = select.epoll() if hasattr(select, "epoll") else None  # without, each socket is one of the loop's
         self._readers: dict[int, Callable[[], None]] = {}  # by descriptor
-        self._woken = 0.0
+        self._woken = self._looked = 0.0
+        self._offset = 0.0  # from the system's clock to the loop's
+        self._came: float | None = None  # the datagram that is being handed out
+
+    def now(self) -> float:
+        """When the datagram that is being handed out came, by the loop's clock; else what that says."""
+        return self._loop.time() if self._came is None else self._came
+
+    @property
+    def notes_arrivals(self) -> bool:
+        """Whether the kernel does."""
+        return self._epoll is not None and sys.platform == "linux"
 
     def add(self, transport: "UdpTransport") -> None:
         """Read it from now on."""
@@ -61,13 +81,15 @@ class Datagrams:
 
     def _wake(self) -> None:
         self.read()
-        before, self._woken = self._woken, self._loop.time()
-        if self._woken - before < 2 * REST and self._epoll is not None:
+        before, self._woken = self._woken, self._looked
+        if self._woken - before < SOON and self._epoll is not None:
             self._loop.remove_reader(self._epoll)
             self._loop.call_later(REST, self._look)
 
     def _look(self) -> None:
-        if self.read():
+        if (rest := self._looked + REST - self._loop.time()) > 0:  # a turn of the wheel has looked
+            self._loop.call_later(rest, self._look)
+        elif self.read():
             self._loop.call_later(REST, self._look)
         else:
             self._watch()
@@ -76,6 +98,8 @@ class Datagrams:
         """Read what has come, if anything has."""
         if self._epoll is None:
             return False
+        self._looked = self._loop.time()
+        self._offset = self._looked - time.time()
         for number in range(ROUNDS):
             ready = self._epoll.poll(0, len(self._readers) or 1)  # it has room ready for so many
             if not ready:
@@ -84,6 +108,18 @@ class Datagrams:
                 if reader := self._readers.get(descriptor):  # none: one before it closed this one
                     reader()
         return True
+
+    def hand_out(self, protocol: asyncio.DatagramProtocol, data: bytes, address: Any, noted: list[Any] | None) -> None:
+        """Give `protocol` a datagram; the kernel has `noted` when it came, where it can."""
+        if noted:
+            seconds, nanoseconds = TIMESPEC.unpack(noted[0][2])
+            self._came = min(self._offset + seconds + nanoseconds * 1e-9, self._loop.time())
+        try:
+            protocol.datagram_received(data, address)
+        except Exception as error:  # the other sockets are read all the same
+            self._loop.call_exception_handler({"message": "a datagram was not handled", "exception": error})
+        finally:
+            self._came = None
 
     def hold(self) -> None:
         """Keep what is sent from now on."""
@@ -120,6 +156,9 @@ class UdpTransport(asyncio.DatagramTransport):
         self._protocol = protocol
         self._is_connected = peer is not None
         self._closing = False
+        self._is_stamped = datagrams.notes_arrivals
+        if self._is_stamped:
+            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         loop.call_soon(self._start, started)
 
     def _start(self, started: "asyncio.Future[None] | None") -> None:
@@ -134,16 +173,16 @@ class UdpTransport(asyncio.DatagramTransport):
         if self._closing:
             return
         try:
-            data, address = self.socket.recvfrom(MAX_DATAGRAM)
+            if self._is_stamped:
+                data, noted, _, address = self.socket.recvmsg(MAX_DATAGRAM, NOTE)
+            else:
+                (data, address), noted = self.socket.recvfrom(MAX_DATAGRAM), None
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._protocol.error_received(error)
             return
-        try:
-            self._protocol.datagram_received(data, address)
-        except Exception as error:  # the other sockets are read all the same
-            self._loop.call_exception_handler({"message": "a datagram was not handled", "exception": error})
+        self._datagrams.hand_out(self._protocol, data, address, noted)
 
     def sendto(self, data: Bytes, addr: Any = None) -> None:
         """Send it, at the end of the turn if there is one."""

@@ -238,7 +238,7 @@ class MediaPeer:
             send_rtp=self._ways.send_rtp,
             send_rtcp=self._ways.send_rtcp,
             on_tone=self._tell().tone_received,
-            now=self._thread.loop.time,
+            now=self._thread.loop.datagrams.now,
         )
 
     def _rtp_received(self, packet: bytes) -> None:

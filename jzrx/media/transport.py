@@ -12,13 +12,13 @@ import logging
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
-from aioice import Candidate, Connection, mdns, stun
+from aioice import Candidate, Connection, mdns
 from aioice.ice import CandidatePair, StunProtocol, relayed_candidate
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
 from jzrx.media.candidates import in_time, most_reachable, prioritize, reflexive, usable
+from jzrx.media.demux import demultiplex
 from jzrx.media.ice_servers import Server
-from jzrx.media.rtp import classify
 from jzrx.media.sdp import AudioDescription, Fingerprint
 from jzrx.media.srtp import Error, Srtp
 from jzrx.ports import MediaError
@@ -84,7 +84,7 @@ class _Ice(Connection):
         candidates = await asyncio.shield(self._hosts)
         await in_time(self._servers, lambda server: self._ask(server, candidates), GATHER_TIMEOUT)
         for protocol in self._protocols:
-            _intercept(protocol)
+            demultiplex(protocol)
         prioritize(candidates)
         return candidates
 
@@ -218,38 +218,6 @@ class _Ice(Connection):
 
     async def _send(self, data: bytes) -> None:
         await self.send(data)
-
-
-def _intercept(protocol: StunProtocol) -> None:
-    """Sort datagrams by their first byte before aioice tries each as STUN, and time its checks."""
-    below, ask = protocol.datagram_received, protocol.request
-
-    def datagram_received(data: Any, addr: tuple[Any, ...]) -> None:
-        kind = classify(data)
-        if kind == "rtp" or kind == "rtcp":
-            receiver: Any = protocol.receiver
-            receiver.on_media(data, kind)
-        elif kind is not None:
-            if kind == "dtls" and not cast("_Ice", protocol.receiver).handshake_received(protocol, addr[:2]):
-                return
-            try:
-                below(data, addr)
-            except Exception as error:  # whatever the network sends: aioice lets some malformed attributes through
-                logger.debug("dropped a datagram from %s: %r", addr[0], error)
-
-    async def request(*args: Any, **kwargs: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        answer = await ask(*args, **kwargs)
-        if isinstance(protocol.receiver, _Ice):
-            protocol.receiver.answers += 1
-            # Karn: once it was repeated (0.5 s), nobody knows which one was answered.
-            if (elapsed := loop.time() - started) < stun.RETRY_RTO:
-                protocol.receiver.round_trip_time = elapsed
-        return answer
-
-    protocol.datagram_received = datagram_received  # type: ignore[method-assign]
-    protocol.request = request  # type: ignore[method-assign]
 
 
 class IceDtls:

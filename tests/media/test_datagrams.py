@@ -3,12 +3,14 @@
 import asyncio
 import select
 import socket
+import sys
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
-from jzrx.media.datagrams import REST, ROUNDS, Datagrams, UdpTransport
+from jzrx.media.datagrams import REST, ROUNDS, SOON, Datagrams, UdpTransport
 from jzrx.media.loop import MediaLoop
 
 
@@ -200,11 +202,11 @@ def test_few_are_read_at_once_and_many_in_batches() -> None:
     transport = UdpTransport(post, loop, receiver, peer, None, None)
     for _ in range(3):  # a call or two: each is read as it comes, with no timer
         sender.sendto(b"one", peer.address)
-        loop.now += 3 * REST
+        loop.now += 2 * SOON
         loop.wake()
         assert (len(peer.got), loop.timer) == (1, None)
         peer.got.clear()
-    loop.now += REST
+    loop.now += SOON / 2
     loop.wake()
     assert loop.wake is None, "more comes than one by one is worth"
     for _ in range(3):
@@ -213,6 +215,14 @@ def test_few_are_read_at_once_and_many_in_batches() -> None:
         loop.pass_rest()
         assert (peer.got, loop.wake) == ([b"many"] * ROUNDS, None)
         peer.got.clear()
+    loop.now += REST / 2
+    sender.sendto(b"heard", peer.address)
+    post.read()  # as a turn of the wheel does
+    assert peer.got == [b"heard"]
+    loop.now += REST / 2
+    (_, look), loop.timer = loop.timer, None
+    look()
+    assert loop.timer == (pytest.approx(loop.now + REST / 2), look), "so soon after that nothing is looked for"
     loop.pass_rest()
     assert loop.wake is not None, "it is calm again"
     assert loop.timer is None
@@ -244,3 +254,31 @@ def test_what_is_sent_while_it_is_held_leaves_at_the_release(run: Callable[..., 
             await peer.lost.wait()
 
     run(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux notes when a datagram came")
+def test_what_is_read_late_came_when_the_kernel_had_it() -> None:
+    times: list[float] = []
+
+    class Clocked(Peer):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            times.append(datagrams().now())
+            super().datagram_received(data, addr)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        _, reader = await loop.create_datagram_endpoint(Clocked, local_addr=("127.0.0.1", 0))
+        sender = await opened()
+        sent = loop.time()
+        sender.transport.sendto(b"now", reader.address)
+        left = loop.time()
+        time.sleep(0.05)  # noqa: ASYNC251 - the thread has other things to do
+        await reader.gets(1)
+        assert sent - 0.005 <= times[0] <= left + 0.005
+        assert datagrams().now() >= left + 0.05, "and now it is later"
+        for peer in (reader, sender):
+            peer.transport.close()
+            await peer.lost.wait()
+
+    with asyncio.Runner(loop_factory=MediaLoop) as runner:
+        runner.run(main())
