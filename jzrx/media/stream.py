@@ -118,9 +118,12 @@ class Stream:
         if self._tones is None:
             self._tones = ToneReceiver()
         heard = self._tones.push(packet, codec.clock_rate)
-        passed = self._relay is not None and self._relay.sender.relay_event(packet, codec)
+        begins = any(tone.duration is None for tone in heard)
+        # The end of one whose beginning the relay did not take would be a tone of its own there.
+        relay = self._relay if begins or self._tone_is_passed else None
+        passed = relay is not None and relay.sender.relay_event(packet, codec)
         self._take(heard)
-        if any(tone.duration is None for tone in heard):
+        if begins:
             self._tone_is_passed = passed
 
     def _take(self, heard: list[Heard]) -> None:

@@ -57,7 +57,7 @@ class Party:
         async with asyncio.timeout(within):
             while len(self.tones_heard) < len(tones):
                 await self.next_frames(1)
-        assert self.tones_heard == tones
+        assert self.tones_heard == tones, self.tones_heard
 
     def listen(self) -> DisposableBase:
         return self.session.incoming.subscribe(self.frames.put_nowait)
