@@ -91,7 +91,7 @@ STORE_EDGE = {"jzrx.store.store", "jzrx.store.observable", "jzrx.store.hot"}  # 
 
 # Libraries that one place wraps for all the others. transport.py alone touches the private parts of aiortc and aioice.
 ONLY_IN = {
-    "aioice": ("jzrx.media.transport", "jzrx.media.candidates", "jzrx.media.probe"),
+    "aioice": ("jzrx.media.transport", "jzrx.media.candidates", "jzrx.media.demux", "jzrx.media.probe"),
     "aiortc": ("jzrx.media",),
     "pylibsrtp": ("jzrx.media.srtp",),
     "websockets": ("jzrx.sip.transport", "jzrx.testing"),
