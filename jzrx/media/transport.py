@@ -188,14 +188,13 @@ class _Ice(Connection):
         await asyncio.gather(*self._lookups, return_exceptions=True)
         if self._hosts is not None:
             await asyncio.wait([self._hosts])
-        relayed = [protocol for protocol in self._protocols if protocol.local_candidate.type == "relay"]
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await super().close()
-        except TimeoutError:
-            # A TURN server that died is asked for a minute to free the allocation; it expires by itself.
-            for protocol in relayed:
-                protocol.transport._TurnTransport__close_task.cancel()  # type: ignore[attr-defined]
+        for protocol in self._protocols:
+            if protocol.local_candidate.type == "relay":
+                # A TURN server that died is asked for a minute to free the allocation; it expires by itself.
+                relay: Any = protocol.transport
+                relay.close()
+                asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, relay._TurnTransport__close_task.cancel)
+        await super().close()
         self.on_closed()
 
     # --- datagrams ---

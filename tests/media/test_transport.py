@@ -238,6 +238,13 @@ async def test_a_silent_server_costs_half_a_second_and_a_cancelled_gathering_not
             await end.way.close()
 
 
+async def test_a_busy_machine_closes_all_sockets_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a TURN server is not waited for."""
+    monkeypatch.setattr(transport, "CLOSE_TIMEOUT", 0.0)
+    async with gathered(End()):
+        pass
+
+
 class StunServer(asyncio.DatagramProtocol):
     """Says that everybody's address is 198.51.100.7:7777."""
 
