@@ -114,7 +114,7 @@ def _call(arguments: argparse.Namespace, screen: Screen) -> int:
     from jzrx.cli.call import Order, Step, run
 
     headers = dict(arguments.header)
-    if len(headers) < len(arguments.header):
+    if len({name.lower() for name in headers}) < len(arguments.header):
         raise CommandError("--header: two of them have the same name; give each once", Exit.USAGE)
     order = Order(
         target=arguments.target,

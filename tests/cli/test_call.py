@@ -90,7 +90,7 @@ async def test_the_steps_are_taken_in_their_order(sbc: EmbeddedSbc, tmp_path: Pa
         (("echo",), {"JZRX_PASSWORD": "wrong"}, 4, "403"),
         (("echo",), {"JZRX_SERVER": "ws://localhost:1"}, 3, "localhost:1"),
         (("echo", "--record", "/missing/heard.wav"), {}, 2, "/missing/heard.wav"),
-        (("echo", "--header", "X-A: 1", "--header", "X-A: 2"), {}, 2, "--header"),
+        (("echo", "--header", "X-A: 1", "--header", "x-a: 2"), {}, 2, "--header"),
         (("echo", "--cafile", "missing.pem"), {}, 2, "missing.pem"),
         (("echo", "--password-file", "missing"), {}, 2, "missing"),
     ],
