@@ -194,6 +194,27 @@ async def test_an_interrupted_call_is_hung_up(sbc: EmbeddedSbc, how: signal.Sign
         assert file.getnframes() > 0
 
 
+async def test_a_second_interrupt_is_no_traceback(sbc: EmbeddedSbc) -> None:
+    calling = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", INTERRUPTIBLE, "call", "echo",
+        env={**os.environ, **account(sbc)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert calling.stdout is not None
+    assert calling.stderr is not None
+    while b"connected" not in await calling.stdout.readline():
+        pass
+    sbc.script.reply("BYE", 503)  # so that the first takes its time
+    for _ in range(3):
+        calling.send_signal(signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(calling.wait(), 0.02)
+        if calling.returncode is not None:
+            break
+    async with asyncio.timeout(10):
+        assert await calling.wait() in (130, -signal.SIGINT)  # by the signal itself: Python was ending already
+        assert await calling.stderr.read() == b""
+
+
 @pytest.mark.parametrize("arguments", [("--record", "/dev/full"), ("--json",)])
 async def test_a_full_disk_ends_the_call_with_one_line(sbc: EmbeddedSbc, arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
