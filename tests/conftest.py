@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def _no_microphone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """A test listens to nobody's room: a call without `audio=` is silent, unless the test is one of devices."""
     if request.node.get_closest_marker("devices") is None:
         monkeypatch.setattr("jzrx.phone.audio_order.is_installed", lambda: False)
+
+
+def pytest_configure() -> None:
+    # What a shell without job control runs in the background ignores Ctrl-C, and so do the programs that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

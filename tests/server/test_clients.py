@@ -369,8 +369,11 @@ async def test_a_message_outside_a_call_is_503_on_a_stock_server() -> None:
         assert caught.value.code == 503
 
 
-async def test_a_message_that_is_too_long_is_refused() -> None:
+async def test_a_message_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async with server("alice", "bob") as (_, alice, _bob):
+        with pytest.raises(ValueError, match="61440 at most"):
+            await alice.send_message("bob", "x" * 70_000)
+        monkeypatch.setattr("jzrx.sip.bodies.MAX_BODY", 100_000)  # a client of somebody else's
         with pytest.raises(CallError) as caught:
             await alice.send_message("bob", "x" * 70_000)
         assert caught.value.code == 413
