@@ -49,7 +49,6 @@ class InCall:
         self._note = note
         self._pass_on = pass_on
         self._refer = refer
-        self._held: dict[str, bool] = {}
         self._offering: set[str] = set()
 
     def request(self, leg: Leg, request: Request) -> bool:
@@ -114,7 +113,7 @@ class InCall:
             answer()  # which refuses it
             return
         held = audio is not None and audio.direction in (Direction.SENDONLY, Direction.INACTIVE)
-        if held == self._held.get(leg.id, False) or leg.other is None:
+        if held == leg.holds or leg.other is None:
             answer()
         elif leg.other.id in self._offering:
             leg.flow.description_failed(leg.id, wanted.ref, 491, "both sides at once, each waits for the other")
@@ -132,13 +131,9 @@ class InCall:
             return
         finally:
             self._offering.discard(leg.id)
-        self._held[leg.id] = held
+        leg.holds = held
         self._note(SbcEvent("held" if held else "resumed", leg.user, f"by {leg.user}"))
         answer()
-
-    def forget(self, leg: Leg) -> None:
-        """The call is over."""
-        self._held.pop(leg.id, None)
 
 
 async def _press(leg: Leg, tone: str, duration: int) -> None:

@@ -44,6 +44,8 @@ class Leg:
         self._is_progressing = False
         self._answer_after: Headers | None = None
         self.is_answered = False
+        self.holds = False
+        """Its client has put the other side on hold."""
         self.media = MediaState.NEW
         self.was_heard = False
         """It had an audio path at some time."""

@@ -16,7 +16,7 @@ def leg(name: str, refused: list[tuple[str, int]]) -> Any:
     def failed(call_id: str, _ref: int, code: int, _why: str) -> None:
         refused.append((call_id, code))
 
-    return SimpleNamespace(id=name, user=name, other=None, flow=SimpleNamespace(description_failed=failed))
+    return SimpleNamespace(id=name, user=name, other=None, holds=False, flow=SimpleNamespace(description_failed=failed))
 
 
 async def test_of_two_holds_at_one_moment_the_second_is_refused() -> None:
