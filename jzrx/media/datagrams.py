@@ -7,6 +7,7 @@ than all that we do with it. So
 - woken again soon, we only look each `REST`, as long as there is something, as a network card does whose interrupts are
   moderated: a few calls are read at once, many in batches. Before each turn of the wheel all is read in any case, so
   that nothing is heard later for it; and the kernel notes when a datagram came, so that nothing is measured as later;
+- where more came than is read at once, we look again as soon as the others had their turn;
 - what is sent in a turn of the wheel leaves at its end, one right after the other: whoever receives it wakes up once.
 """
 
@@ -24,7 +25,7 @@ __all__ = ["Datagrams", "UdpTransport"]
 MAX_DATAGRAM = 2048  # bytes; what is longer is no media, and is cut off
 SOON = 0.005  # s
 REST = 0.01  # s
-ROUNDS = 4  # datagrams of one socket that are read at a wake-up: a flood must not hold up the others
+ROUNDS = 4  # datagrams of one socket that are read at once: a flood must not hold up the others
 
 SO_TIMESTAMPNS = 35  # of Linux (socket(7)), which the module `socket` leaves out
 TIMESPEC = Struct("@ll")  # seconds and nanoseconds of the system's clock
@@ -43,6 +44,7 @@ class Datagrams:
         self._epoll = select.epoll() if hasattr(select, "epoll") else None  # without, each socket is one of the loop's
         self._readers: dict[int, Callable[[], None]] = {}  # by descriptor
         self._woken = self._looked = 0.0
+        self._is_behind = False  # there was more than is read at once
         self._offset = 0.0  # from the system's clock to the loop's
         self._came: float | None = None  # the datagram that is being handed out
 
@@ -84,13 +86,14 @@ class Datagrams:
         before, self._woken = self._woken, self._looked
         if self._woken - before < SOON and self._epoll is not None:
             self._loop.remove_reader(self._epoll)
-            self._loop.call_later(REST, self._look)
+            self._loop.call_later(0.0 if self._is_behind else REST, self._look)
 
     def _look(self) -> None:
-        if (rest := self._looked + REST - self._loop.time()) > 0:  # a turn of the wheel has looked
+        rest = 0.0 if self._is_behind else self._looked + REST - self._loop.time()
+        if rest > 0:  # a turn of the wheel has looked
             self._loop.call_later(rest, self._look)
         elif self.read():
-            self._loop.call_later(REST, self._look)
+            self._loop.call_later(0.0 if self._is_behind else REST, self._look)
         else:
             self._watch()
 
@@ -103,10 +106,12 @@ class Datagrams:
         for number in range(ROUNDS):
             ready = self._epoll.poll(0, len(self._readers) or 1)  # it has room ready for so many
             if not ready:
+                self._is_behind = False
                 return number > 0
             for descriptor, _ in ready:
                 if reader := self._readers.get(descriptor):  # none: one before it closed this one
                     reader()
+        self._is_behind = True
         return True
 
     def hand_out(self, protocol: asyncio.DatagramProtocol, data: bytes, address: Any, noted: list[Any] | None) -> None:
@@ -221,5 +226,7 @@ class UdpTransport(asyncio.DatagramTransport):
         self.close()
 
     def _end(self) -> None:
-        self._protocol.connection_lost(None)
-        self.socket.close()
+        try:
+            self._protocol.connection_lost(None)
+        finally:
+            self.socket.close()

@@ -98,6 +98,44 @@ def test_datagrams_go_both_ways_in_order(run: Callable[..., Any]) -> None:
     run(main())
 
 
+def test_a_flood_holds_up_nothing(run: Callable[..., Any]) -> None:
+    """Whoever finds a call's port must not be able to silence it with a few hundred datagrams a second."""
+
+    async def main() -> None:
+        flooded, other = await opened(), await opened()
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for _ in range(3):  # the reader is awake already, and rests between its looks
+                stranger.sendto(b"x", flooded.address)
+                await flooded.gets(len(flooded.got) + 1)
+            started, before = loop.time(), len(flooded.got)
+            for _ in range(60 * ROUNDS):
+                stranger.sendto(b"x" * 172, flooded.address)
+            stranger.sendto(b"genuine", other.address)
+            await asyncio.gather(flooded.gets(before + 60 * ROUNDS), other.gets(1))
+        assert loop.time() - started < 20 * REST, "in less than a third of the looks that it would need"
+        for each in (flooded, other):
+            each.transport.close()
+            await each.lost.wait()
+
+    run(main())
+
+
+def test_a_protocol_that_raises_at_its_end_leaves_no_socket(run: Callable[..., Any]) -> None:
+    """aioice's does when who waits for that end was cancelled."""
+
+    async def main() -> None:
+        loop, peer = asyncio.get_running_loop(), await opened()
+        raised = asyncio.Event()
+        loop.set_exception_handler(lambda loop, context: raised.set())
+        peer.connection_lost = lambda exc: loop.no_such_thing  # type: ignore[attr-defined,method-assign]
+        peer.transport.close()
+        await raised.wait()
+        assert peer.transport.socket.fileno() == -1
+
+    run(main())
+
+
 def test_a_connected_socket_needs_no_address(run: Callable[..., Any]) -> None:
     async def main() -> None:
         server = await opened()
