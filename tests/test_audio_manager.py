@@ -63,6 +63,22 @@ async def test_a_call_uses_the_default_devices_and_follows_its_client(sbc: Embed
 
 
 @devices
+async def test_what_is_played_goes_over_the_microphone(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
+    alice, bob = client(sbc, "alice", speaker=False), client(sbc, "bob", audio=silence(), speaker=False)
+    async with alice, bob:
+        bob.on("incoming", lambda call: call.answer())
+        with pulseaudio.speak("mic1", 440):
+            call = alice.call("bob")
+            await call.answered()
+            (other,) = bob.calls.values()
+            await hears(other, 440)
+            playing = call.audio.play(tone(1000))
+            await hears(other, 440, 1000)
+            playing.stop()
+            await hears(other, 440)
+
+
+@devices
 async def test_two_clients_of_one_process_each_have_their_own(sbc: EmbeddedSbc, pulseaudio: PulseAudio) -> None:
     """Each its microphone and speaker, on which what the other one does has no effect."""
     alice, bob = client(sbc, "alice"), client(sbc, "bob", speaker=True)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -146,6 +147,39 @@ async def test_close_while_it_connects(party: Make, delay: float) -> None:
     await asyncio.gather(alice.session.close(), bob.session.close())
     assert not media_threads()
     assert MediaState.FAILED not in alice.media + bob.media
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_calls_that_are_closed_at_any_moment_leave_nothing(party: Make, seed: int) -> None:
+    """Ten at a time, somewhere between the offer and a restart on hold."""
+    chance = random.Random(seed)
+
+    async def live(alice: Party, bob: Party) -> None:
+        await connect(alice, bob)
+        alice.session.play(tone(700))
+        await asyncio.gather(alice.session.send_dtmf("1234"), exchange(alice, bob, held=True))
+        await exchange(alice, bob)
+        answer = await bob.session.create_answer(await alice.session.create_offer(restart=True))
+        await alice.session.set_answer(answer)
+
+    async def cut_short() -> None:
+        alice, bob = party(tone(440)), party(tone(1000))
+        life = asyncio.ensure_future(live(alice, bob))
+        await asyncio.wait([life], timeout=chance.choice((0.02, 0.2, 1.0)) * chance.random())
+        if chance.random() < 0.3:
+            life.cancel()
+        ends = chance.sample((alice, bob), 2)
+        if chance.random() < 0.5:
+            await asyncio.gather(*(each.session.close() for each in ends))
+        else:
+            for each in ends:
+                await each.session.close()
+        async with asyncio.timeout(5):
+            (outcome,) = await asyncio.gather(life, return_exceptions=True)
+        assert outcome is None or isinstance(outcome, MediaError | asyncio.CancelledError)
+
+    await asyncio.gather(*(cut_short() for _ in range(10)))
+    assert not media_threads()
 
 
 async def test_close_in_a_re_offer(party: Make) -> None:

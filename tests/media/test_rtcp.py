@@ -86,3 +86,10 @@ def test_what_is_cut_off_is_an_rtp_error(data: str):
 def test_whatever_comes_parses_or_is_an_rtp_error(data: bytes):
     with suppress(RtpError):
         parse_rtcp(data)
+
+
+def test_a_packet_of_reduced_size_is_a_report_alone():
+    """RFC 5506: no source description beside it."""
+    block = ReportBlock(7, 12, 34, 56, 78, 90, 11)
+    assert parse_rtcp(bytes(ReceiverReport(5, (block,)))) == (ReceiverReport(5, (block,)),)
+    assert parse_rtcp(bytes(Goodbye((5,)))) == (Goodbye((5,)),)

@@ -75,6 +75,9 @@ def test_jitter_as_appendix_a8_computes_it():
         before = transit
     assert stats.jitter == pytest.approx(jitter / 8000)
     assert 0.009 < stats.jitter < 0.0101
+    block = stats.report_block(1.0)
+    assert block
+    assert block.jitter == int(jitter), "in timestamp units"
 
 
 def test_a_timestamp_that_wraps_or_starts_anew_is_no_jitter():
@@ -140,6 +143,22 @@ def test_the_score_falls_with_loss_and_delay_within_its_bounds():
     assert 4.2 < good < 4.5
     assert good > mos(0.02, 0.01) > mos(0.02, 0.05) > mos(0.02, 0.2) > mos(0.02, 1.0) >= 1
     assert good > mos(0.4, 0) > mos(1.0, 0) > mos(5.0, 0) >= 1
+
+
+@pytest.mark.parametrize(
+    ("round_trip", "loss", "playout_delay", "rating"),
+    [
+        (0.0, 0.0, 0.0, 93.2 - 0.024 * 20),
+        (0.1, 0.0, 0.06, 93.2 - 0.024 * 130),
+        (0.4, 0.0, 0.06, 93.2 - 0.024 * 280 - 0.11 * (280 - 177.3)),
+        (0.1, 0.01, 0.06, 93.2 - 0.024 * 130 - 95 * 1 / 26.1),
+        (0.1, 0.2, 0.06, 93.2 - 0.024 * 130 - 95 * 20 / 45.1),
+    ],
+)
+def test_the_score_by_hand(round_trip: float, loss: float, playout_delay: float, rating: float):
+    """R = 93.2 - Id - Ie,eff, and from R to the score (ITU-T G.107 annex B); packets of 20 ms."""
+    score = 1 + 0.035 * rating + rating * (rating - 60) * (100 - rating) * 7e-6
+    assert mos(round_trip, loss, playout_delay) == pytest.approx(score, abs=1e-9)
 
 
 @given(st.floats(0, 100), st.floats(0, 1))

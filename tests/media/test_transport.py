@@ -452,6 +452,24 @@ async def test_a_lite_agent_is_checked_by_us_whoever_offered() -> None:
         await assert_heard(alice, bob)
 
 
+async def test_a_lite_agent_with_a_dead_candidate_first() -> None:
+    """It checks nothing before it was checked, and the best of its two addresses does not answer."""
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        alive = next(line for line in bob.way.candidates if " 127.0.0.1 " in line)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead:
+            dead.bind(("127.0.0.1", 0))
+            best = f"1 1 udp 2130706431 127.0.0.1 {dead.getsockname()[1]} typ host"
+            worst = f"2 1 udp 1000 127.0.0.1 {alive.split()[5]} typ host"
+            bob.way._ice.ice_controlling = False
+            lite = evolve(bob.describe(), candidates=(best, worst), ice_lite=True)
+            nothing = evolve(alice.describe(), candidates=())
+            async with asyncio.timeout(2):
+                await asyncio.gather(alice.way.connect(lite, active=True), bob.way.connect(nothing, active=False))
+        await assert_heard(alice, bob)
+        await assert_heard(bob, alice)
+
+
 async def test_one_pair_is_nominated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where several are, the two sides may choose different ones; baresip then refuses our DTLS."""
     nominated: set[object] = set()

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable
 
+import aioice.ice
 import pytest
 
 from jzrx.media import transport, ways
@@ -46,6 +48,27 @@ async def test_an_ice_restart_goes_on_with_the_same_keys_and_is_not_heard(party:
     await restart(bob, alice)
     await restart(alice, bob)
     await asyncio.gather(alice.hears(1000), bob.hears(440))
+
+
+async def test_a_call_over_ipv6_alone(party: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not socket.has_ipv6 or not has_ipv6_loopback():
+        pytest.skip("there is no ::1 here")
+    monkeypatch.setattr(transport, "LOOPBACK", ["::1"])
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [])
+    alice, bob = party(tone(440)), party(tone(1000))
+    await connect(alice, bob)
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+    offer = await alice.session.create_offer(restart=True)
+    assert "c=IN IP6 ::1" in offer
+    assert "127.0.0.1" not in offer
+    await alice.session.set_answer(await bob.session.create_answer(offer))
+    await asyncio.gather(alice.session.ready(), bob.session.ready())
+    await asyncio.gather(alice.hears(1000), bob.hears(440))
+
+
+def has_ipv6_loopback() -> bool:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        return probe.connect_ex(("::1", 9)) == 0
 
 
 async def test_media_flows_on_both_ways_while_a_restart_is_answered(party: Make) -> None:
