@@ -15,10 +15,11 @@ from jzrx.headers import RemoteHeaders
 from jzrx.media.devices.endpoints import bound
 from jzrx.options import AnswerOptions, resolve_options
 from jzrx.phone.audio import CallAudio
-from jzrx.phone.emitter import Emitter, Handler
+from jzrx.phone.emitter import Emitter
 from jzrx.phone.named import CALL_EVENTS
 from jzrx.phone.phone import Phone
 from jzrx.phone.quality import QualityMonitor
+from jzrx.phone.subscribing import CallEvents
 from jzrx.sip.causes import error_of
 from jzrx.store import AllowedCallActions, CallSnapshot, StateObservable
 from jzrx.store.html import call_html
@@ -30,7 +31,7 @@ __all__ = ["JambonzCall", "check_call"]
 NO_AUDIO = "the call has no audio: ICE or DTLS failed; where UDP is blocked, give a TURN server in pc_config"
 
 
-class JambonzCall:
+class JambonzCall(CallEvents):
     """A call; mirrors the documented `JambonzCall`. `client.call(...)` and the event `incoming` give one.
 
     Its state is `snapshot`; the properties read it, from any thread, also after the call has ended. Actions start at
@@ -342,27 +343,8 @@ class JambonzCall:
         session = self._media.session(self._id)
         return None if session is None else await session.stats()
 
-    # --- events -----------------------------------------------------------------------------------------------------
-
-    def on(self, event: str, handler: Handler) -> DisposableBase:
-        """Call `handler` on each `event` until the result is disposed.
-
-        accepted, progress, ended and failed (`CallEndCause`), stateChanged (`CallState`), hold, mute and remoteHold
-        (`bool`), dtmf (`str`), info (`SipInfo`), qualityStats (`CallQualityStats`), warning and warningCleared
-        (`CallWarning`); transferred and transferFailed (`CallError`) of our transfers; transferRequested
-        (`TransferRequest`) and replacement (the `JambonzCall` that comes in the place of this one) of others'. The
-        snake_case spelling will do. Exactly one of ended and failed comes, when the call has left `client.calls`.
-        ValueError for any other name.
-        """
-        return self.emitter.on(event, handler)
-
-    def once(self, event: str, handler: Handler) -> DisposableBase:
-        """Call `handler` on the next `event` only."""
-        return self.emitter.once(event, handler)
-
-    def off(self, event: str, handler: Handler) -> None:
-        """Stop calling `handler` on `event`."""
-        self.emitter.off(event, handler)
+    def _named_events(self) -> Emitter:
+        return self.emitter
 
     def __repr__(self) -> str:
         call = self._snapshot.value

@@ -5,7 +5,6 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from reactivex import Observable
-from reactivex.abc import DisposableBase
 
 from jzrx import targets
 from jzrx.action import Action, Deferred
@@ -18,9 +17,10 @@ from jzrx.incoming import IncomingPolicy
 from jzrx.media.devices.taps import DeviceChoice
 from jzrx.options import AnswerOptions, JambonzCallOptions, JambonzClientOptions, resolve_options
 from jzrx.phone.control import Leave, check_refusal
-from jzrx.phone.emitter import Handler
+from jzrx.phone.emitter import Emitter
 from jzrx.phone.line import Parts
 from jzrx.phone.phone import Phone
+from jzrx.phone.subscribing import ClientEvents
 from jzrx.sip.bodies import octets_of
 from jzrx.store import AllowedActions, ClientSnapshot, StateObservable, StoreView, selectors
 from jzrx.store.html import client_html, table
@@ -31,7 +31,7 @@ __all__ = ["JambonzClient", "create_jambonz_client"]
 CallOptions = JambonzCallOptions | Mapping[str, Any] | None
 
 
-class JambonzClient:
+class JambonzClient(ClientEvents):
     """A phone: one account on one server; mirrors the documented `JambonzClient`.
 
     Its state is `snapshot`; the properties read it, from any thread. Actions start at once and may be awaited (see
@@ -319,25 +319,6 @@ class JambonzClient:
             SendMessage(target=self.uri_of(target), body=octets_of(body, content_type), content_type=content_type),
         )
 
-    # --- events -----------------------------------------------------------------------------------------------------
-
-    def on(self, event: str, handler: Handler) -> DisposableBase:
-        """Call `handler` on each `event` until the result is disposed.
-
-        registered, unregistered, registrationFailed (`RegistrationError`), incoming (`JambonzCall`), stateChanged
-        (`ClientState`), connected, disconnected, message (`SipMessage`), error (`JambonzError`); the snake_case
-        spelling will do. ValueError for any other name.
-        """
-        return self._phone.emitter.on(event, handler)
-
-    def once(self, event: str, handler: Handler) -> DisposableBase:
-        """Call `handler` on the next `event` only."""
-        return self._phone.emitter.once(event, handler)
-
-    def off(self, event: str, handler: Handler) -> None:
-        """Stop calling `handler` on `event`; one that is not there does no harm."""
-        self._phone.emitter.off(event, handler)
-
     # --- the context ------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -348,6 +329,9 @@ class JambonzClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.disconnect()
+
+    def _named_events(self) -> Emitter:
+        return self._phone.emitter
 
     def __repr__(self) -> str:
         return f"<JambonzClient {self._options.username} at {self._options.server} {self.state}>"
