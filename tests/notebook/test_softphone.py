@@ -342,3 +342,28 @@ async def test_the_browsers_microphone_and_speaker_are_in_the_call(
         await notebook.phone.locator('[aria-pressed="false"]', has_text="Browser audio").wait_for()
         await notebook.button("Hang up").click()
         await calls[0].finished()
+
+
+KEEP = """
+(() => {
+  const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
+  window.taken = [];
+  devices.getUserMedia = async (...given) => {
+    const stream = await get(...given);
+    taken.push(...stream.getTracks());
+    return stream;
+  };
+})()
+"""
+
+
+async def test_the_microphone_is_let_go_with_the_phone(lab: Lab, sbc: EmbeddedSbc, tmp_path: Path) -> None:
+    async with phone_in(lab, sbc, "phone.close()", switches=(microphone(tmp_path / "voice.wav", 700),)) as notebook:
+        await notebook.page.evaluate(KEEP)
+        for number, cell in enumerate((0, 1), 1):  # run again, and closed
+            await notebook.button("Browser audio").click()
+            await notebook.phone.locator('[aria-pressed="true"]', has_text="Browser audio").wait_for()
+            await notebook.run(cell)
+            await notebook.page.wait_for_function(
+                f"taken.length === {number} && taken.every((track) => track.readyState === 'ended')"
+            )
