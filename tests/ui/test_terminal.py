@@ -166,6 +166,11 @@ async def test_transfers_by_name_and_between_ones_own_calls(sbc: EmbeddedSbc, bo
         await phone.press("f2")
         await phone.until(lambda: any("connected" in row for row in phone.rows()))
         await phone.press("f8")
+        second = bob.call("alice")
+        await phone.until(lambda: phone.screen.query_one("#banner").display)
+        phone.picture("transfer-and-ring")
+        await phone.press("f3")  # behind the dialog, as ever
+        assert (await second.finished()).code == 486
         await phone.press("escape")
         await phone.press("f8", *"carol")
         phone.picture("transfer")

@@ -1,9 +1,9 @@
 """Whom to transfer a call to: somebody new, or the other side of another call."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from attrs import frozen
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -26,7 +26,12 @@ class Destination:
 class TransferDialog(ModalScreen[Destination | None]):
     """Asks; the answer is None when the user has thought better of it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Leave it")]
+    # Who calls meanwhile is shown behind the dialog, and answered or refused as ever.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "dismiss(None)", "Leave it"),
+        ("f2", "behind('answer')", "Answer"),
+        ("f3", "behind('decline')", "Decline"),
+    ]
 
     def __init__(self, call: CallView, others: list[CallView]) -> None:
         super().__init__()
@@ -41,6 +46,11 @@ class TransferDialog(ModalScreen[Destination | None]):
             for number, other in enumerate(self._others):
                 yield Button(Content(f"connect with {other.who}"), id=f"other-{number}")
             yield Button("Leave it (Esc)", id="leave")
+
+    async def action_behind(self, action: str) -> None:
+        """Do what this key does on the screen behind."""
+        app = cast(App[None], self.app)  # pyright: ignore[reportUnknownMemberType]
+        await app.screen_stack[0].run_action(action)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Blind, to whoever was typed."""
