@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from jzrx.store.lock import LOCK
-from jzrx.store.subscriber import Observer, Subscriber, deliver
+from jzrx.store.subscriber import Observer, Subscriber, deliver, without
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class Node(Generic[T]):
 
     def _unsubscribe(self, subscriber: Subscriber[T]) -> None:
         with LOCK:
-            self.subscribers = tuple(other for other in self.subscribers if other is not subscriber)
+            self.subscribers = without(self.subscribers, subscriber)
             self.rest()
 
     def adopt(self, child: Child) -> None:
@@ -108,7 +108,7 @@ class Node(Generic[T]):
 
     def abandon(self, child: Child) -> None:
         """Do not care for `child` any more."""
-        self.children = tuple(other for other in self.children if other is not child)
+        self.children = without(self.children, child)
         self.rest()
 
     def wake(self) -> None:

@@ -6,7 +6,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from jzrx.store.lock import LOCK
-from jzrx.store.subscriber import complete_all, deliver
+from jzrx.store.subscriber import complete_all, deliver, without
 
 T = TypeVar("T")
 
@@ -45,4 +45,4 @@ class HotObservable(Observable[T]):
 
     def _unsubscribe(self, observer: abc.ObserverBase[T]) -> None:
         with LOCK:
-            self._observers = tuple(other for other in self._observers if other is not observer)
+            self._observers = without(self._observers, observer)

@@ -10,7 +10,7 @@ from jzrx.store.lock import LOCK
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
-__all__ = ["Observer", "Subscriber", "complete_all", "deliver"]
+__all__ = ["Observer", "Subscriber", "complete_all", "deliver", "without"]
 
 logger = logging.getLogger("jzrx.store")
 
@@ -51,6 +51,15 @@ def complete_all(observers: Iterable[Observer[Any]]) -> None:
             raise
         except BaseException:
             logger.exception("a subscriber raised at the end")
+
+
+def without(those: tuple[T, ...], one: T) -> tuple[T, ...]:
+    """`those` but `one`, which need not be there. By `index`, as thousands may leave one after the other."""
+    try:
+        place = those.index(one)
+    except ValueError:
+        return those
+    return those[:place] + those[place + 1 :]
 
 
 class Subscriber(Generic[T]):
