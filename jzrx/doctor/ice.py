@@ -34,5 +34,6 @@ async def ask(server: Server) -> Finding:
     except ConnectionRefusedError:
         raise StepError(f"nothing listens on {where}", "check the address and the port") from None
     except (OSError, UnicodeError) as error:
-        raise StepError(f"{where} cannot be reached: {error}", "check its name and port") from error
+        why = getattr(error, "strerror", None) or error
+        raise StepError(f"{where} cannot be reached: {why}", "check its name and port") from error
     return Finding(f"{where} {'relays by' if server.relay else 'sees us as'} {host} port {port}")

@@ -174,6 +174,13 @@ async def test_a_stun_server_that_is_not_there() -> None:
     assert "nothing listens on 127.0.0.1 port 1 (UDP)" in steps["stun"].detail
 
 
+async def test_a_stun_server_whose_name_nobody_has() -> None:
+    steps = await steps_of("ws://localhost:1", pc_config={"iceServers": [{"urls": "stun:nobody.invalid"}]})
+    assert steps["stun"].detail.startswith("nobody.invalid port 3478 (UDP) cannot be reached: ")
+    assert "Errno" not in steps["stun"].detail
+    assert steps["stun"].advice == "check its name and port"
+
+
 @pytest.mark.parametrize("wrong", [{"server": "http://x"}, {"call": ""}, {"call": "tel:nobody"}, {"usrname": "x"}])
 async def test_wrong_options_are_raised_before_anything_is_tried(wrong: dict[str, str]) -> None:
     with pytest.raises((ValueError, TypeError)):
