@@ -3,7 +3,7 @@
     python benchmarks/media_native.py [calls]
 
 The two talk to each other, so that each carries the same packets in the same seconds: jzrx in a process of its own,
-which hands what it hears to a sink, as to a speaker; baresip with a WAV file in and one out. CPU is the whole
+which hands what it hears to a sink at the rate of the codec; baresip with WAV files of that rate. CPU is the whole
 process's; the ratio is the median of the rounds. Exit status 1 when an aim is missed, 2 without baresip.
 """
 

@@ -118,7 +118,7 @@ class Datagrams:
         """Give `protocol` a datagram; the kernel has `noted` when it came, where it can."""
         if noted:
             seconds, nanoseconds = TIMESPEC.unpack(noted[0][2])
-            self._came = min(self._offset + seconds + nanoseconds * 1e-9, self._loop.time())
+            self._came = self._offset + seconds + nanoseconds * 1e-9
         try:
             protocol.datagram_received(data, address)
         except Exception as error:  # the other sockets are read all the same
