@@ -28,7 +28,7 @@ class JambonzError(Exception):
 class RegistrationError(JambonzError):
     """SIP registration failed.
 
-    `code` is the status of the final response (RFC 3261 section 21), or None when no response came.
+    `code` is the status of the final response (RFC 3261 section 21), 408 when none came.
     """
 
     def __init__(self, message: str, code: int | None = None) -> None:

@@ -286,6 +286,18 @@ async def test_disconnect_after_an_error_clears_the_state(bench: Bench) -> None:
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("action", ["register", "unregister"])
+async def test_a_register_that_nobody_answers_is_408_after_10_s(bench: Bench, action: str) -> None:
+    await bench.connected()
+    bench.peer.answers["REGISTER"] = ()
+    begun = bench.scheduler.now
+    with pytest.raises(RegistrationError) as caught:
+        await bench.finish(getattr(bench.client, action)())
+    assert caught.value.code == 408
+    assert 10 <= (bench.scheduler.now - begun).total_seconds() < 10.1
+    assert bench.client.is_registered  # for the time that was granted
+
+
 async def test_send_message_returns_the_status(bench: Bench) -> None:
     await bench.connected()
     assert await bench.finish(bench.client.send_message("bob", "Grüße", "text/html")) == 200
