@@ -1,7 +1,7 @@
 """Which letter a value has in a diagram, and which values a letter stands for."""
 
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -162,6 +162,7 @@ class Letters:
     def __init__(self, legend: Legend | None = None) -> None:
         self._legend = dict(legend or {})
         self._given: list[tuple[str, object]] = []
+        self._taken = set(self._legend)
         self._others = False
 
     def of(self, value: object) -> str:
@@ -174,6 +175,9 @@ class Letters:
             self._others = True
         else:
             self._given.append((letter, value))
+            # Events keep their letters: where states are drawn below them, C is both, as each is known by it.
+            if not isinstance(value, Event):
+                self._taken.add(letter)
         return letter
 
     def shown(self) -> tuple[tuple[str, str], ...]:
@@ -197,7 +201,4 @@ class Letters:
         return next(filter(self._is_free, (*name, *(sign.upper() for sign in name), *_SPARE)), _MANY)
 
     def _is_free(self, letter: str) -> bool:
-        # Events keep their letters: where states are drawn below them, C is both, as each is known by it.
-        of_others = (given for given, value in self._given if not isinstance(value, Event))
-        taken: Iterable[str] = (*self._legend, *of_others)
-        return letter not in taken
+        return letter not in self._taken
