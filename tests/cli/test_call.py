@@ -166,8 +166,8 @@ async def test_a_password_from_a_file_serves(sbc: EmbeddedSbc, tmp_path: Path) -
 INTERRUPTIBLE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from jzrx.cli.main import main
-sys.exit(main(sys.argv[1:]))
+from jzrx.__main__ import main
+sys.exit(main())
 """
 
 
