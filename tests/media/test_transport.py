@@ -447,8 +447,10 @@ async def test_a_lite_agent_is_checked_by_us_whoever_offered() -> None:
     alice, bob = End(), End()
     async with gathered(alice, bob):
         alice.way._ice.ice_controlling, bob.way._ice.ice_controlling = False, False
+        bob.way._ice._tie_breaker = 2**64 - 1  # if it came to a conflict of the roles, he would have his way
         lite = evolve(bob.describe(), ice_lite=True)
         await asyncio.gather(alice.way.connect(lite, active=True), bob.way.connect(alice.describe(), active=False))
+        assert (alice.way._ice.ice_controlling, bob.way._ice.ice_controlling) == (True, False)
         await assert_heard(alice, bob)
 
 
@@ -516,6 +518,11 @@ async def test_sends_where_the_other_side_makes_its_handshake(monkeypatch: pytes
         )
         wanted = checked[other.remote_candidate.port, other.local_candidate.port]
         theirs._nominated[1] = other
+        # As if ours had been under way when the first one succeeded.
+        wanted.state = aioice.ice.CandidatePair.State.IN_PROGRESS
+        wanted.task = asyncio.ensure_future(asyncio.sleep(9))
+        wanted.task.cancel()
+        await asyncio.wait([wanted.task])
         await theirs.send(HANDSHAKE)
         async with asyncio.timeout(2):
             while ours._nominated[1] is not wanted:  # noqa: ASYNC110 - nobody tells
