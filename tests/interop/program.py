@@ -123,12 +123,14 @@ def executable(name: str) -> Path | None:
 
 
 def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
-    """Ports of loopback that can be bound now, all different."""
+    """Ports of loopback that can be bound now, all different; those for UDP also for TCP, which baresip binds too."""
     free: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
-        with socket.socket(socket.AF_INET, kind) as candidate:
+        with socket.socket(socket.AF_INET, kind) as candidate, socket.socket(socket.AF_INET) as tcp:
             try:
                 candidate.bind(("127.0.0.1", port))
+                if kind != tcp.type:
+                    tcp.bind(("127.0.0.1", port))
             except OSError:
                 continue
         free.append(port)
