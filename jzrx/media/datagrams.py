@@ -219,14 +219,9 @@ class UdpTransport(asyncio.DatagramTransport):
         if not self._closing:
             self._closing = True
             self._datagrams.remove(self)
-            self._loop.call_soon(self._end)
+            self.socket.close()  # now, as the loop may end before its next turn
+            self._loop.call_soon(self._protocol.connection_lost, None)
 
     def abort(self) -> None:
         """As `close`: nothing waits to be sent."""
         self.close()
-
-    def _end(self) -> None:
-        try:
-            self._protocol.connection_lost(None)
-        finally:
-            self.socket.close()

@@ -202,7 +202,8 @@ class MediaPeer:
     # --- the way to the other side ---
 
     def _succeed(self, *, restart: bool, same_peer: bool) -> IceDtls:
-        self._forget_sound()
+        if not same_peer:
+            self._forget_sound()
         return self._ways.succeed(restart=restart, same_peer=same_peer)
 
     def _forget_sound(self) -> None:

@@ -163,7 +163,9 @@ class Playout:
         last = self._played
         if last is None or packet.ssrc != last.ssrc or sequence_delta(packet.sequence, last.sequence) != 1:
             return False
-        return 1000 * (packet.timestamp - last.timestamp & 0xFFFFFFFF) / 48000 > 2 * self._duration
+        after = 1000 * (packet.timestamp - last.timestamp & 0xFFFFFFFF) / 48000
+        # One of more than there was time for is no pause: the timestamps start anew.
+        return 2 * self._duration < after < self._passed + _MAX_DEPTH
 
     @property
     def _size(self) -> int:

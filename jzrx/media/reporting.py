@@ -45,6 +45,10 @@ class Reporting:
         """Count a packet; `clock_rate` as for `ReceiveStatistics.update`."""
         self._received.update(packet, self._now(), clock_rate)
 
+    def pause(self) -> None:
+        """A hold begins or ends (`ReceiveStatistics.pause`)."""
+        self._received.pause()
+
     def rtcp_received(self, data: bytes) -> None:
         """Read a compound packet, or one of reduced size (RFC 5506)."""
         try:

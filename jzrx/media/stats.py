@@ -44,6 +44,7 @@ class ReceiveStatistics:
         self._ssrc: int | None = None
         self._base = self._highest = self._received = 0
         self._came = _LATE  # a bit for each of the last packets, the newest lowest
+        self._is_pausing = False
         self._transit: float | None = None
         self._jitter = 0.0  # in timestamp units
         self._clock_rate = 8000
@@ -62,6 +63,10 @@ class ReceiveStatistics:
             if delta > 0:
                 self._highest += delta
                 self._came = (self._came << delta | 1) & _LATE
+                if self._is_pausing:  # what was not meant for us is as if it had come
+                    self._is_pausing = False
+                    self._base += delta - 1
+                    self._came |= (1 << delta) - 1 & _LATE
             else:
                 self._came |= 1 << -delta & _LATE
         self._received += 1
@@ -80,6 +85,13 @@ class ReceiveStatistics:
         if clock_rate != self._clock_rate:  # another codec
             self._jitter *= clock_rate / self._clock_rate
             self._clock_rate = clock_rate
+
+    def pause(self) -> None:
+        """A hold begins or ends: what is missing up to the next packet was not meant for us, and is not lost.
+
+        A media server stops passing packets on before their sender hears of the hold, and keeps their numbers.
+        """
+        self._is_pausing = True
 
     @property
     def totals(self) -> Totals:

@@ -84,6 +84,7 @@ class Stream:
         if self._receives != agreement.direction.receives:
             self._receives = agreement.direction.receives
             self._playout.reset()
+            self._reporting.pause()
             if self._relay is not None:
                 # What is on its way now goes nowhere: it must not leave a hole in the numbers there.
                 self._relay.sender.stop_relaying()

@@ -85,7 +85,8 @@ class Wheel:
     def _on_time(self) -> None:
         fired = self._timer
         self._post.read()
-        first, self._turn = self._turn, int((self._loop.time() - self._start) / TICK * SLOTS) + 1
+        # A turn is due at its time, whatever of a microsecond the arithmetic has lost.
+        first, self._turn = self._turn, int((self._loop.time() - self._start) / TICK * SLOTS + 1e-6) + 1
         self._post.hold()
         try:
             for turn in range(first, min(first + SLOTS, self._turn)):

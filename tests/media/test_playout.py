@@ -283,3 +283,17 @@ def test_tones_neither_delay_the_sound_after_them_nor_count_as_lost(codec: Codec
     assert waiting[-1] == waiting[39]
     assert max(waiting[place] for place in range(40, 340) if place % 50 == 20) == waiting[39]
     assert level(b"".join(data for data, _ in frames[350:])) == pytest.approx(0.25 / 2**0.5, rel=0.1)
+
+
+@each
+@pytest.mark.parametrize("start", [-24160, 123456789, 0x90000000])
+def test_timestamps_that_start_anew_are_not_heard(codec: Codec, start: int):
+    """As with a sender that changed what it sends, and a stock aiortc whose track was replaced."""
+    playout = Playout([codec])
+    stream = list(packets(codec, 100))
+    stream[50:] = [packet._replace(timestamp=(packet.timestamp + start) & 0xFFFFFFFF) for packet in stream[50:]]
+    frames = play(playout, iter(stream))
+    assert not any(concealed for _, concealed in frames[3:])
+    assert tone_level(b"".join(sound for sound, _ in frames[20:]), playout.rate, 440) == pytest.approx(0.25, rel=0.1)
+    # Nothing arrives any more, and nobody said that there would be a pause.
+    assert all(concealed for _, concealed in [playout.read() for _ in range(50)][5:])

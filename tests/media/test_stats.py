@@ -111,6 +111,18 @@ def test_another_codec_in_the_call_changes_no_jitter():
         assert stats.jitter == pytest.approx(before, abs=0.0002)
 
 
+def test_what_is_not_passed_on_during_a_hold_is_not_lost():
+    stats = receive([n for n in range(65450, 65500) if n != 65470])
+    stats.pause()  # 65500 to 65502 were under way when the hold began
+    receive([65503], stats)
+    stats.pause()  # and the sender went on, or did not stop at once
+    receive([n for n in range(65560, 65600) if n != 65580], stats)
+    assert stats.totals.lost == stats.settled.lost + 1 == 2
+    block = stats.report_block(2.0)
+    assert block
+    assert (block.packets_lost, block.highest_sequence) == (2, 65599)
+
+
 def test_another_source_goes_on_counting():
     stats = receive(list(range(100)))
     receive([n for n in range(100) if n != 50], stats, ssrc=2, base=30000)

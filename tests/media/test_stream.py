@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jzrx.media.negotiation import Agreement, make_answer, make_offer
-from jzrx.media.rtp import RtpPacket, parse_rtp
+from jzrx.media.rtp import RtpPacket, pack_header, parse_rtp
 from jzrx.media.sdp import Direction
 from jzrx.media.sources import pcm, tone
 from jzrx.media.stream import Stream
@@ -156,3 +156,16 @@ def test_whatever_arrives_a_tick_is_20_ms_of_sound(codec: str, ticks: list[list[
         assert [len(sound) for sound in line.heard[before:]] in ([], [1920])
         assert line.stream.stats(None).packets_received >= 0
         line.stream.measure(None, line.stream.input_peak())
+
+
+def test_what_a_server_keeps_back_while_we_hold_is_not_lost() -> None:
+    line = Line()
+    codec = line.agreement.codec.payload_type
+    receive = lambda number: line.stream.rtp_received(pack_header(codec, number, 160 * number, 9) + SILENT)  # noqa: E731
+    for number in range(10):
+        receive(number)
+    line.agree("sendonly", silent=True)
+    line.agree("sendrecv", silent=False)
+    for number in range(12, 20):  # 10 and 11 were under way when we held the call
+        receive(number)
+    assert line.stream.stats(None).packets_lost == 0

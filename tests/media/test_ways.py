@@ -10,6 +10,7 @@ import pytest
 
 from jzrx.media import transport, ways
 from jzrx.media.sources import tone
+from jzrx.media.stream import Stream
 from jzrx.types import MediaState
 from tests.media.parties import Party, connect, exchange, sever, way_of
 
@@ -87,6 +88,19 @@ async def test_media_flows_on_both_ways_while_a_restart_is_answered(party: Make)
         assert stats is not None
         assert stats.packets_lost == 0
         assert each.session._peer._ways._former is None
+
+
+async def test_a_restart_by_the_same_peer_keeps_what_waits_to_be_heard(
+    party: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its packets go on under the same numbers, by whatever way: playout that began anew would be heard as a gap."""
+    forgotten: list[Stream] = []
+    monkeypatch.setattr(Stream, "restart", forgotten.append)
+    alice, bob = party(tone(440)), party(tone(1000))
+    await connect(alice, bob)
+    await restart(alice, bob)
+    await restart(bob, alice)
+    assert not forgotten
 
 
 async def test_a_restart_in_place_of_one_that_was_never_finished(party: Make) -> None:
