@@ -7,7 +7,8 @@ than all that we do with it. So
 - woken again soon, we only look each `REST`, as long as there is something, as a network card does whose interrupts are
   moderated: a few calls are read at once, many in batches. Before each turn of the wheel all is read in any case, so
   that nothing is heard later for it; and the kernel notes when a datagram came, so that nothing is measured as later;
-- where more came than is read at once, we look again as soon as the others had their turn;
+- where more came than is read at once, we look again as soon as the others had their turn; and while the way of a call
+  is set up, there is no rest;
 - what is sent in a turn of the wheel leaves at its end, one right after the other: whoever receives it wakes up once.
 """
 
@@ -16,7 +17,8 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from struct import Struct
 from typing import Any
 
@@ -44,6 +46,8 @@ class Datagrams:
         self._epoll = select.epoll() if hasattr(select, "epoll") else None  # without, each socket is one of the loop's
         self._readers: dict[int, Callable[[], None]] = {}  # by descriptor
         self._woken = self._looked = 0.0
+        self._rest: asyncio.TimerHandle | None = None  # until we look again
+        self._urgent = 0  # handshakes
         self._is_behind = False  # there was more than is read at once
         self._offset = 0.0  # from the system's clock to the loop's
         self._came: float | None = None  # the datagram that is being handed out
@@ -77,23 +81,39 @@ class Datagrams:
             if not self._readers:
                 self._loop.remove_reader(self._epoll)
 
+    @contextmanager
+    def at_once(self) -> Generator[None]:
+        """Read everything as it comes, meanwhile: a handshake goes back and forth, and each way would wait."""
+        self._urgent += 1
+        if self._rest is not None:
+            self._rest.cancel()
+            self._watch()
+        try:
+            yield
+        finally:
+            self._urgent -= 1
+
     def _watch(self) -> None:
+        self._rest = None
         if self._epoll is not None and self._readers:
             self._loop.add_reader(self._epoll, self._wake)
 
     def _wake(self) -> None:
         self.read()
         before, self._woken = self._woken, self._looked
-        if self._woken - before < SOON and self._epoll is not None:
+        if self._woken - before < SOON and not self._urgent and self._epoll is not None:
             self._loop.remove_reader(self._epoll)
-            self._loop.call_later(0.0 if self._is_behind else REST, self._look)
+            self._look_in(REST)
+
+    def _look_in(self, rest: float) -> None:
+        self._rest = self._loop.call_later(0.0 if self._is_behind else rest, self._look)
 
     def _look(self) -> None:
-        rest = 0.0 if self._is_behind else self._looked + REST - self._loop.time()
-        if rest > 0:  # a turn of the wheel has looked
-            self._loop.call_later(rest, self._look)
+        rest = self._looked + REST - self._loop.time()
+        if rest > 0 and not self._is_behind:  # a turn of the wheel has looked
+            self._look_in(rest)
         elif self.read():
-            self._loop.call_later(0.0 if self._is_behind else REST, self._look)
+            self._look_in(REST)
         else:
             self._watch()
 

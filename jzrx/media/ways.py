@@ -175,7 +175,8 @@ class Ways:
     async def _connect(self, way: IceDtls, remote: AudioDescription, *, active: bool) -> None:
         self._changed(MediaState.CONNECTING, None)
         try:
-            await way.connect(remote, active=active)
+            with self._thread.loop.datagrams.at_once():
+                await way.connect(remote, active=active)
         except MediaError as error:
             if way is not self._current:
                 return

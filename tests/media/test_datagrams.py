@@ -217,9 +217,14 @@ class Clockwork:
     def remove_reader(self, descriptor: Any) -> None:
         self.wake = None
 
-    def call_later(self, delay: float, function: Callable[[], None]) -> None:
+    def call_later(self, delay: float, function: Callable[[], None]) -> "Clockwork":
         assert self.timer is None
         self.timer = self.now + delay, function
+        return self
+
+    def cancel(self) -> None:
+        """The timer's."""
+        self.timer = None
 
     def call_soon(self, function: Callable[..., None], *arguments: Any) -> None:
         function(*arguments)
@@ -261,6 +266,16 @@ def test_few_are_read_at_once_and_many_in_batches() -> None:
     (_, look), loop.timer = loop.timer, None
     look()
     assert loop.timer == (pytest.approx(loop.now + REST / 2), look), "so soon after that nothing is looked for"
+    with post.at_once(), post.at_once():
+        assert loop.wake is not None, "a handshake waits for nothing"
+        assert loop.timer is None
+        for _ in range(3):
+            sender.sendto(b"hello", peer.address)
+            loop.wake()
+        assert peer.got == [b"heard", *[b"hello"] * 3]
+        assert loop.timer is None
+    loop.wake()
+    assert loop.wake is None, "now it may wait again"
     loop.pass_rest()
     assert loop.wake is not None, "it is calm again"
     assert loop.timer is None
