@@ -3,7 +3,7 @@
 from array import array
 from collections import deque
 
-from jzrx.media.resample import Resampler
+from jzrx.media.resample import Framer
 from jzrx.ports import AudioReader
 from jzrx.testing.sbc.legs import Leg
 
@@ -82,18 +82,10 @@ class _Member:
 class _Reader:
     def __init__(self, member: _Member, rate: int) -> None:
         self._member = member
-        self._size = rate // 50 * 2
-        self._resampler = None if rate == RATE else Resampler(RATE, rate)
-        self._ready = b""
+        self._framer = Framer(RATE, rate)
 
     def read(self) -> bytes | None:
-        sound = self._member.next()
-        if self._resampler is None:
-            return sound
-        self._ready += self._resampler.convert(sound)
-        self._ready = bytes(max(0, self._size - len(self._ready))) + self._ready
-        frame, self._ready = self._ready[: self._size], self._ready[self._size :]
-        return frame
+        return self._framer.convert(self._member.next())
 
     def close(self) -> None:
         pass
