@@ -122,8 +122,9 @@ async def test_calls_ring_in_a_banner_wait_and_are_connected_with_each_other(
         await second.answered()
         await notebook.shows("on hold")
         await notebook.button("Switch to").click()
-        held = notebook.phone.locator(".jzrx-call", has_text="carol").get_by_text("on hold")
-        await held.wait_for()
+        # By who it is with: the other call names carol, too, as somebody to be connected with.
+        carols = notebook.phone.locator(".jzrx-call").filter(has=notebook.page.locator(".jzrx-who", has_text="carol"))
+        await carols.get_by_text("on hold").wait_for()
         await notebook.picture("two-calls")
         third = bob.call("alice")
         await notebook.shows("sip:bob@localhost calls")

@@ -18,7 +18,7 @@ FILES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 # What each must say, in this order, when it has run; and how many pictures it must show.
 SAYS = {
     "1_quick_start.ipynb": (
-        r"Alice hears 66\d Hz at -\d+ dBFS",
+        r"Alice hears 6[56]\d Hz at -\d+ dBFS",
         "Bob got the keys 4 2 #",
         "200 Normal call clearing by",
     ),
