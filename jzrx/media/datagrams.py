@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from struct import Struct
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = ["Datagrams", "UdpTransport"]
 MAX_DATAGRAM = 2048  # bytes; what is longer is no media, and is cut off
 SOON = 0.005  # s
 REST = 0.01  # s
+STEP = 0.001  # s; more than the loop's and the system's clock part by themselves
 ROUNDS = 4  # datagrams of one socket that are read at once: a flood must not hold up the others
 
 SO_TIMESTAMPNS = 35  # of Linux (socket(7)), which the module `socket` leaves out
@@ -49,7 +50,8 @@ class Datagrams:
         self._rest: asyncio.TimerHandle | None = None  # until we look again
         self._urgent = 0  # handshakes
         self._is_behind = False  # there was more than is read at once
-        self._offset = 0.0  # from the system's clock to the loop's
+        self._offset = loop.time() - time.time()  # from the system's clock to the loop's
+        self._clock_was_set = False  # since we looked last: what the kernel noted may be of before
         self._came: float | None = None  # the datagram that is being handed out
 
     def now(self) -> float:
@@ -69,7 +71,7 @@ class Datagrams:
         descriptor = transport.socket.fileno()
         self._readers[descriptor] = transport.read
         self._epoll.register(descriptor, select.EPOLLIN)
-        if len(self._readers) == 1:
+        if self._rest is None:  # else we look soon
             self._watch()
 
     def remove(self, transport: "UdpTransport") -> None:
@@ -122,27 +124,30 @@ class Datagrams:
         if self._epoll is None:
             return False
         self._looked = self._loop.time()
-        self._offset = self._looked - time.time()
+        before, self._offset = self._offset, self._looked - time.time()
+        self._clock_was_set = abs(self._offset - before) > STEP
         for number in range(ROUNDS):
             ready = self._epoll.poll(0, len(self._readers) or 1)  # it has room ready for so many
             if not ready:
                 self._is_behind = False
                 return number > 0
             for descriptor, _ in ready:
-                if reader := self._readers.get(descriptor):  # none: one before it closed this one
+                if (reader := self._readers.get(descriptor)) is None:
+                    continue  # one before it closed this one
+                try:
                     reader()
+                except Exception as error:  # the other sockets are read all the same
+                    self._loop.call_exception_handler({"message": "a datagram was not handled", "exception": error})
         self._is_behind = True
         return True
 
     def hand_out(self, protocol: asyncio.DatagramProtocol, data: bytes, address: Any, noted: list[Any] | None) -> None:
         """Give `protocol` a datagram; the kernel has `noted` when it came, where it can."""
-        if noted:
+        if noted and not self._clock_was_set:
             seconds, nanoseconds = TIMESPEC.unpack(noted[0][2])
             self._came = self._offset + seconds + nanoseconds * 1e-9
         try:
             protocol.datagram_received(data, address)
-        except Exception as error:  # the other sockets are read all the same
-            self._loop.call_exception_handler({"message": "a datagram was not handled", "exception": error})
         finally:
             self._came = None
 
@@ -183,7 +188,8 @@ class UdpTransport(asyncio.DatagramTransport):
         self._closing = False
         self._is_stamped = datagrams.notes_arrivals
         if self._is_stamped:
-            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            with suppress(OSError):  # a kernel that has all but this, as gVisor's
+                sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         loop.call_soon(self._start, started)
 
     def _start(self, started: "asyncio.Future[None] | None") -> None:

@@ -84,17 +84,23 @@ class Wheel:
 
     def _on_time(self) -> None:
         fired = self._timer
-        self._post.read()
+        try:
+            self._post.read()
+            self._turn_on()
+        finally:
+            if self._timer is fired:  # else the last member left meanwhile, and perhaps a new one came
+                self._schedule()
+
+    def _turn_on(self) -> None:
         # A turn is due at its time, whatever of a microsecond the arithmetic has lost.
-        first, self._turn = self._turn, int((self._loop.time() - self._start) / TICK * SLOTS + 1e-6) + 1
+        end = int((self._loop.time() - self._start) / TICK * SLOTS + 1e-6) + 1
+        first, self._turn = self._turn, end
         self._post.hold()
         try:
-            for turn in range(first, min(first + SLOTS, self._turn)):
-                self._tick(self._slots[turn % SLOTS], (self._turn - 1 - turn) // SLOTS + 1)
+            for turn in range(first, min(first + SLOTS, end)):
+                self._tick(self._slots[turn % SLOTS], (end - 1 - turn) // SLOTS + 1)
         finally:
             self._post.release()
-        if self._timer is fired:  # else the last member left meanwhile, and perhaps a new one came
-            self._schedule()
 
     def _tick(self, members: list[Member], due: int) -> None:
         for member in tuple(members):

@@ -187,6 +187,73 @@ def test_a_protocol_that_raises_harms_no_other(run: Callable[..., Any]) -> None:
     run(main())
 
 
+def test_an_error_that_is_not_handled_harms_no_other(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(exc: Exception) -> None:
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        told: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+        gone, other, sender = [await opened() for _ in range(3)]
+        client = await opened(remote_addr=gone.address)
+        monkeypatch.setattr(client, "error_received", fails)
+        gone.transport.close()
+        await gone.lost.wait()
+        client.transport.sendto(b"anybody?")
+        sender.transport.sendto(b"fine", other.address)
+        time.sleep(0.001)  # noqa: ASYNC251 - both are there
+        datagrams().read()  # as a turn of the wheel does
+        await other.gets(1)
+        assert [type(error) for error in told] in ([ZeroDivisionError], [])  # not every system tells who is gone
+        for peer in (client, other, sender):
+            peer.transport.close()
+            await peer.lost.wait()
+
+    run(main())
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll on this system")
+def test_a_descriptor_that_is_taken_again_within_a_batch_confuses_nobody() -> None:
+    opens: list[socket.socket] = []
+
+    class Replaces(Peer):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            super().datagram_received(data, addr)
+            for each in peers:
+                if each is not self:
+                    number = each.transport.socket.fileno()
+                    each.transport.close()
+                    opens.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                    assert opens[-1].fileno() == number
+            peers.clear()
+
+    async def main() -> None:
+        loop, sender = asyncio.get_running_loop(), await opened()
+        for _ in range(2):
+            _, peer = await loop.create_datagram_endpoint(Replaces, local_addr=("127.0.0.1", 0))
+            peers.append(peer)
+        both = tuple(peers)
+        for peer in both:
+            sender.transport.sendto(b"x", peer.address)
+        datagrams().read()
+        assert sorted(len(peer.got) for peer in both) == [0, 1]
+        with opens[0] as taken:
+            peer = Peer()
+            taken.setblocking(False)
+            taken.bind(("127.0.0.1", 0))
+            UdpTransport(datagrams(), loop, taken, peer, None, None)
+            await asyncio.sleep(0)
+            sender.transport.sendto(b"new", peer.address)
+            await peer.gets(1)
+        for each in (sender, peer, *both):
+            each.transport.close()
+            await each.lost.wait()
+
+    peers: list[Replaces] = []
+    with asyncio.Runner(loop_factory=MediaLoop) as runner:
+        runner.run(main())
+
+
 def test_one_that_closes_as_it_reads_is_read_no_more(run: Callable[..., Any]) -> None:
     async def main() -> None:
         one, other = await opened(), await opened()
@@ -335,3 +402,73 @@ def test_what_is_read_late_came_when_the_kernel_had_it() -> None:
 
     with asyncio.Runner(loop_factory=MediaLoop) as runner:
         runner.run(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux notes when a datagram came")
+def test_what_the_kernel_noted_counts_for_nothing_when_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[float] = []
+
+    class Clocked(Peer):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            times.append(datagrams().now())
+            super().datagram_received(data, addr)
+
+    async def main() -> None:
+        loop, genuine = asyncio.get_running_loop(), time.time
+        _, reader = await loop.create_datagram_endpoint(Clocked, local_addr=("127.0.0.1", 0))
+        sender = await opened()
+        started = loop.time()
+        for step in (-3600, 3600):
+            sender.transport.sendto(b"before", reader.address)
+            monkeypatch.setattr(time, "time", lambda step=step: genuine() + step)
+            await reader.gets(len(reader.got) + 1)
+        assert all(started <= at <= loop.time() for at in times)
+        for peer in (reader, sender):
+            peer.transport.close()
+            await peer.lost.wait()
+
+    with asyncio.Runner(loop_factory=MediaLoop) as runner:
+        runner.run(main())
+
+
+def test_a_kernel_that_notes_no_arrivals_will_do(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jzrx.media.datagrams.SO_TIMESTAMPNS", 9999)
+
+    async def main() -> None:
+        one, other = await opened(), await opened()
+        one.transport.sendto(b"x", other.address)
+        await other.gets(1)
+        for peer in (one, other):
+            peer.transport.close()
+            await peer.lost.wait()
+
+    run(main())
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll on this system")
+def test_a_call_that_begins_as_another_ends_begins_no_second_rest() -> None:
+    loop: Any = Clockwork()
+    post, sender = Datagrams(loop), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def begin() -> UdpTransport:
+        receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
+        return UdpTransport(post, loop, receiver, Peer(), None, None)
+
+    call = begin()
+    for _ in range(2):
+        loop.wake()
+    assert loop.timer, "it rests"
+    for _ in range(2):
+        call.close()
+        call = begin()
+        assert loop.wake is None, "one of the two is enough"
+        sender.sendto(b"x", call.get_extra_info("sockname"))
+        loop.pass_rest()
+        assert loop.timer
+    loop.pass_rest()
+    assert (loop.wake is not None, loop.timer) == (True, None)
+    call.close()
+    sender.close()
+    post.close()

@@ -140,3 +140,38 @@ def test_what_came_is_read_before_a_turn_and_what_is_sent_leaves_after_it(loop: 
     wheel.add(Sends(time))
     loop.advance_to(1.5 * TICK)
     assert post.doings == ["read", "hold", "tick", "release"]
+
+
+def test_whatever_raises_it_turns_on(loop: VirtualLoop, time: VirtualTime) -> None:
+    class Fails(Post):
+        def release(self) -> None:
+            super().release()
+            if len(self.doings) < 4:
+                raise ZeroDivisionError
+
+    wheel, member, told = Wheel(loop, Fails()), Member(time), list[object]()
+    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    wheel.add(member)
+    loop.advance_to(2.5 * TICK)
+    assert member.due == [1] * 3
+    assert len(told) == 1
+
+
+def test_who_comes_as_the_last_one_leaves_in_a_late_turn_owes_nothing(loop: VirtualLoop, time: VirtualTime) -> None:
+    wheel, second = Wheel(loop, Post()), Member(time)
+
+    class Leaves(Member):
+        def tick(self, due: int) -> None:
+            super().tick(due)
+            wheel.remove(self)
+            wheel.add(second)
+
+    others = [Member(time) for _ in range(FEW)]
+    for member in (*others, Leaves(time)):  # the last one is alone in its slot
+        wheel.add(member)
+    for member in others:
+        wheel.remove(member)
+    loop.advance_to(0.1 * TICK)
+    time.rest(1.5 * TICK)  # somebody blocks the loop
+    loop.advance_to(4.5 * TICK)
+    assert set(second.due) == {1}
