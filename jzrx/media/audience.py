@@ -18,7 +18,8 @@ class Audience:
 
     def __init__(self) -> None:
         self._sinks: dict[int, list[Sink]] = {}  # by rate
-        self._framers: dict[tuple[int, int], Framer] = {}  # from one rate to another
+        self._rate = 0  # at which it is heard here
+        self._framers: dict[int, Framer] = {}  # from that to another one, while somebody wants it
 
     def __bool__(self) -> bool:
         """Whether somebody listens."""
@@ -26,28 +27,33 @@ class Audience:
 
     def add(self, sink: Sink, rate: int) -> None:
         """Let `sink` hear everything from now on, at `rate` Hz."""
-        self._sinks[rate] = [*self._sinks.get(rate, ()), sink]
+        # Made anew here and below, as a sink may come or go while all hear.
+        self._sinks = {**self._sinks, rate: [*self._sinks.get(rate, ()), sink]}
 
-    def remove(self, sink: Sink) -> None:
-        """Let it hear nothing more; nothing happens if it is not there."""
-        left = {rate: [other for other in sinks if other != sink] for rate, sinks in self._sinks.items()}
-        self._sinks = {rate: sinks for rate, sinks in left.items() if sinks}
+    def remove(self, sink: Sink, rate: int) -> None:
+        """Let it hear nothing more at that rate; added twice, it hears once. Nothing happens if it is not there."""
+        if sink not in (left := list(self._sinks.get(rate, ()))):
+            return
+        left.remove(sink)
+        self._sinks = {each: sinks for each, sinks in {**self._sinks, rate: left}.items() if sinks}
+        if not left:
+            self._framers.pop(rate, None)
 
     def hear(self, sound: bytes, rate: int, concealed: bool) -> None:
         """Let everybody hear 20 ms, at `rate` Hz here. Who raises hears nothing more."""
+        if rate != self._rate:  # another codec: what is left of the one before would be stale when that comes back
+            self._rate, self._framers = rate, {}
         for wanted, sinks in self._sinks.items():
-            heard = sound if wanted == rate else self._convert(sound, rate, wanted)
+            heard = sound if wanted == rate else self._convert(sound, wanted)
             for sink in sinks:
                 try:
                     sink(heard, concealed)
                 except Exception:
                     logger.exception("a sink raised, and gets nothing more")
-                    self.remove(sink)
+                    self.remove(sink, wanted)
 
-    def _convert(self, sound: bytes, rate: int, wanted: int) -> bytes:
-        framer = self._framers.get((rate, wanted))
+    def _convert(self, sound: bytes, wanted: int) -> bytes:
+        framer = self._framers.get(wanted)
         if framer is None:
-            # What the framers of another codec still hold is stale when it comes back.
-            self._framers = {way: framer for way, framer in self._framers.items() if way[0] == rate}
-            framer = self._framers[rate, wanted] = Framer(rate, wanted)
+            framer = self._framers[wanted] = Framer(self._rate, wanted)
         return framer.convert(sound)

@@ -287,7 +287,7 @@ class MediaPeer:
     def listen(self, listening: bool) -> None:
         """Tell the observer each frame, or no more."""
         if listening:
-            self.add_sink(self._frame_heard, RATE)
+            self.add_sink(self._frame_heard)
         else:
             self.remove_sink(self._frame_heard)
 
@@ -299,9 +299,9 @@ class MediaPeer:
         """Call `sink` with each frame at `rate` Hz, here on the media thread."""
         self._with_stream(lambda stream: stream.audience.add(sink, rate))
 
-    def remove_sink(self, sink: Sink) -> None:
-        """Call it no more."""
-        self._with_stream(lambda stream: stream.audience.remove(sink))
+    def remove_sink(self, sink: Sink, rate: int = RATE) -> None:
+        """Call it no more at that rate."""
+        self._with_stream(lambda stream: stream.audience.remove(sink, rate))
 
     def relay_to(self, other: "MediaPeer | None") -> None:
         """Send what arrives here on to `other` in place of what it would send itself."""

@@ -159,7 +159,7 @@ class MediaSession:
         ends it.
         """
         self._call(self._peer.add_sink, sink, rate)
-        return lambda: self._call(self._peer.remove_sink, sink)
+        return lambda: self._call(self._peer.remove_sink, sink, rate)
 
     def relay_to(self, other: "MediaSession | None") -> None:
         """Send what is heard here to `other` in place of what it would send itself; None: no more.

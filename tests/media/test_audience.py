@@ -30,8 +30,10 @@ def test_nobody_is_there_at_first() -> None:
     assert not audience
     audience.add(ear, 8000)
     assert audience
-    audience.remove(ear)
-    audience.remove(ear)
+    audience.remove(ear, 48000)
+    assert audience
+    audience.remove(ear, 8000)
+    audience.remove(ear, 8000)
     assert not audience
 
 
@@ -62,13 +64,26 @@ def test_it_is_converted_once_for_all_who_want_it_so() -> None:
     assert all(one is other for one, other in zip(ears[0].frames, ears[2].frames, strict=True))
 
 
-def test_nothing_of_another_codec_is_left_when_it_comes_back() -> None:
+@pytest.mark.parametrize("between", [16000, 48000])  # with and without a conversion
+def test_nothing_of_another_codec_is_left_when_it_comes_back(between: int) -> None:
     audience, ear = Audience(), Ear()
     audience.add(ear, 48000)
     speak(audience, 8000)
-    speak(audience, 16000)
+    speak(audience, between)
     audience.hear(bytes(320), 8000, False)
     assert not any(ear.frames[-1])
+
+
+def test_who_comes_late_hears_nothing_of_before() -> None:
+    audience, ear, late = Audience(), Ear(), Ear()
+    audience.add(ear, 8000)
+    audience.add(ear, 48000)
+    speak(audience, 8000)
+    audience.remove(ear, 48000)
+    speak(audience, 8000)
+    audience.add(late, 48000)
+    audience.hear(bytes(320), 8000, False)
+    assert not any(late.frames[0])
 
 
 def test_who_raises_hears_nothing_more_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -90,9 +105,31 @@ def test_a_sink_may_leave_while_it_hears() -> None:
     audience, ear = Audience(), Ear()
 
     def leaves(sound: bytes, concealed: bool) -> None:
-        audience.remove(leaves)
+        audience.remove(leaves, 8000)
 
     audience.add(leaves, 8000)
     audience.add(ear, 8000)
     speak(audience, 8000)
     assert len(ear.frames) == 30
+
+
+def test_a_sink_may_bring_another_while_it_hears() -> None:
+    audience, ear = Audience(), Ear()
+
+    def brings(sound: bytes, concealed: bool) -> None:
+        audience.remove(brings, 8000)
+        audience.add(ear, 16000)
+
+    audience.add(brings, 8000)
+    speak(audience, 8000, 3)
+    assert len(ear.frames) == 2
+
+
+def test_who_was_added_twice_hears_twice_until_one_of_them_leaves() -> None:
+    audience, ear = Audience(), Ear()
+    for rate in (8000, 8000, 16000):
+        audience.add(ear, rate)
+    speak(audience, 8000, 1)
+    audience.remove(ear, 8000)
+    speak(audience, 8000, 1)
+    assert [len(frame) for frame in ear.frames] == [320, 320, 640, 320, 640]
