@@ -44,7 +44,7 @@ def usable(lines: tuple[str, ...]) -> list[Candidate]:
         except ValueError:
             logger.info("ignored a malformed candidate: %r", line)
             continue
-        if candidate.transport.lower() == "udp" and candidate.component == 1:
+        if candidate.transport.lower() == "udp" and candidate.component == 1 and 0 < candidate.port < 65536:
             candidates.append(candidate)
     return candidates[:MAX_CANDIDATES]
 

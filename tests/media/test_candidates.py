@@ -41,6 +41,8 @@ def test_only_what_can_be_paired_is_used() -> None:
         "1 1 UDP 100 192.0.2.2 4000 typ host",
         "1 2 udp 100 192.0.2.3 4000 typ host",
         "1 1 tcp 100 192.0.2.4 9 typ host tcptype active",
+        "1 1 udp 100 192.0.2.6 70000 typ host",
+        "1 1 udp 100 192.0.2.7 0 typ host",
         "nonsense",
         *("1 1 udp 100 192.0.2.5 4000 typ host" for _ in range(MAX_CANDIDATES)),
     )

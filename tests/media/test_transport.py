@@ -401,6 +401,18 @@ async def test_a_name_that_nobody_knows_holds_nothing_up(monkeypatch: pytest.Mon
         await assert_heard(alice, bob)
 
 
+async def test_a_port_that_is_none_breaks_no_socket() -> None:
+    alice, bob = End(), End()
+    async with gathered(alice, bob):
+        answer = bob.describe()
+        wrong = "9 1 udp 2130706431 127.0.0.1 70000 typ host"  # the first to be checked
+        await asyncio.gather(
+            alice.way.connect(evolve(answer, candidates=(wrong, *answer.candidates)), active=False),
+            bob.way.connect(evolve(alice.describe(), candidates=()), active=True),
+        )
+        await assert_heard(alice, bob)
+
+
 async def test_a_name_that_is_found_late_joins_in(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(monkeypatch)
     alice, bob = End(), End()
