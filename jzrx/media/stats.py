@@ -140,6 +140,7 @@ class ReceiveStatistics:
         self._base = self._highest = packet.sequence
         self._received = 0
         self._came = _LATE
+        self._is_pausing = False
         self._transit = None
 
 

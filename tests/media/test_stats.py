@@ -123,6 +123,16 @@ def test_what_is_not_passed_on_during_a_hold_is_not_lost():
     assert (block.packets_lost, block.highest_sequence) == (2, 65599)
 
 
+def test_another_source_ends_the_pause():
+    stats = ReceiveStatistics()
+    stats.pause()  # as a call does before its first packet
+    receive([0, 2, 3], stats)
+    assert stats.totals == Totals(4, 3)
+    stats.pause()
+    receive([0, 2, 3], stats, ssrc=2)
+    assert stats.totals == Totals(8, 6)
+
+
 def test_another_source_goes_on_counting():
     stats = receive(list(range(100)))
     receive([n for n in range(100) if n != 50], stats, ssrc=2, base=30000)
