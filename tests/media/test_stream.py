@@ -1,9 +1,14 @@
 """A stream under anything in any order: what goes out follows a simple model, and what comes in is 20 ms a tick."""
 
+from itertools import count
+
+import pytest
 from attrs import define, evolve, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jzrx.media.codecs import make_encoder
+from jzrx.media.measure import tone_level
 from jzrx.media.negotiation import Agreement, make_answer, make_offer
 from jzrx.media.rtp import RtpPacket, pack_header, parse_rtp
 from jzrx.media.sdp import Direction
@@ -169,3 +174,35 @@ def test_what_a_server_keeps_back_while_we_hold_is_not_lost() -> None:
     for number in range(12, 20):  # 10 and 11 were under way when we held the call
         receive(number)
     assert line.stream.stats(None).packets_lost == 0
+
+
+@pytest.mark.parametrize("ptime", [10, 20, 30, 60])
+def test_a_change_of_codec_and_a_hold_leave_everybody_20_ms_a_tick(ptime: int) -> None:
+    line, other = Line(), Line()
+    heard: dict[int, list[bytes]] = {8000: [], 16000: [], 48000: []}
+    for rate, sounds in heard.items():
+        line.stream.audience.add(lambda sound, concealed, sounds=sounds: sounds.append(sound), rate)
+    times: list[float] = []
+    line.stream.audience.add(lambda sound, concealed: times.append(line.stream.time), 8000)
+    line.stream.relay_to(other.stream)  # which speaks PCMU all the time
+    numbers, size = count(), 8 * ptime
+    for codec in ("PCMU", "G722", "PCMU"):
+        line.agreement = make_answer(make_offer(local(1, codec)), local(2, codec))
+        encoder = make_encoder(line.agreement.codec)
+        for direction in ("sendrecv", "inactive", "sendrecv"):
+            line.agree(direction, silent=False)
+            reader = tone(440).open(encoder.rate)
+            said = b"".join(encoder.encode(reader.read() or b"") for _ in range(30))
+            for tick in range(30):
+                for place in range(20 * tick // ptime, 20 * (tick + 1) // ptime):
+                    number = next(numbers)
+                    header = pack_header(line.agreement.codec.payload_type, number, number * size, 9)
+                    line.stream.rtp_received(header + said[place * size :][:size])
+                line.tick(1)
+                other.tick(1)
+        for rate, sounds in heard.items():
+            assert tone_level(b"".join(sounds[-20:]), rate, 440) == pytest.approx(0.25, rel=0.05)
+    assert times == pytest.approx([index * 0.02 for index in range(len(times))])
+    assert 266 < len(times) <= 270, "each tick from the first packet on"
+    for rate, sounds in heard.items():
+        assert [len(sound) for sound in sounds] == [rate // 25] * len(times)
