@@ -97,7 +97,7 @@ class Sender:
             if rate not in self._framers:
                 self._framers[rate] = Framer(rate, self._encoder.rate)
             sound = self._framers[rate].convert(sound)
-        self._passed = None  # whoever passes packets on after this one numbers them anew
+        self._stop_passing()  # whoever passes packets on after this one numbers them anew
         self._sent = sound
         self._emit(self.codec, self._timestamp & 0xFFFFFFFF, self._encoder.encode(sound), not self._talking)
 
@@ -129,10 +129,11 @@ class Sender:
         if not codec.same_format(self.codec):
             return False
         if not self.sends or self.silent or self.tones.is_sounding:
-            self._passed = None
+            self._stop_passing()
             return True
         first = self._passed is None or self._passed.ssrc != packet.ssrc
         if first:
+            self._stop_passing()
             self._offsets = self._sequence - packet.sequence, self._timestamp - packet.timestamp
         self._passed = packet
         self._pass(packet, self.codec, marker=first or packet.marker)
@@ -155,7 +156,7 @@ class Sender:
 
     def relay_sound(self, sound: bytes, rate: int) -> None:
         """Send 20 ms of another call, at `rate` Hz, in place of what the mixer says."""
-        self._passed = None
+        self._stop_passing()
         self._relayed.append((sound, rate))
 
     def stop_relaying(self) -> None:

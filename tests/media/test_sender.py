@@ -102,6 +102,23 @@ def test_a_faster_clock_of_the_other_call_never_turns_our_time_back() -> None:
     assert_continuous(sent, 160)
 
 
+@pytest.mark.parametrize("then", ["another format", "another source", "muted"])
+def test_whatever_follows_what_was_passed_on_is_later(then: str) -> None:
+    sender, sent = sending()
+    for number in range(5):  # they came in a burst
+        sender.relay_packet(RtpPacket(0, number, 160 * number, 99, b"x"), PCMU)
+    sender.tick(1)
+    if then == "another format":
+        sender.relay_sound(bytes(640), 16000)
+    elif then == "another source":
+        sender.relay_packet(RtpPacket(0, 7, 160, 98, b"x"), PCMU)
+    else:
+        sender.silent = True
+    sender.tick(1)
+    assert len(sent) == 6
+    assert_continuous(sent, 160)
+
+
 def test_another_format_is_not_passed_on_and_its_sound_is() -> None:
     sender, sent = sending()
     assert not sender.relay_packet(RtpPacket(111, 1, 960, 99, b"x"), OPUS)
