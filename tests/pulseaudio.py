@@ -151,7 +151,10 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 async def at(pulseaudio: PulseAudio, *streams: str) -> None:
     """Return when this process has just these streams."""
-    await asyncio.to_thread(eventually, lambda: pulseaudio.streams() == sorted(streams))
+    try:
+        await asyncio.to_thread(eventually, lambda: pulseaudio.streams() == sorted(streams))
+    except AssertionError:
+        raise AssertionError(f"{pulseaudio.streams()} in place of {sorted(streams)}") from None
 
 
 async def plays(pulseaudio: PulseAudio, speaker: str, hz: float) -> None:
