@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHON
 
 # Three files of tests at a time: mostly they wait, for sound and for servers. ARGS of one's own run in one process.
-ARGS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+ARGS ?= --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo test static docs check format bench clean
 .DEFAULT_GOAL := help

@@ -28,6 +28,7 @@ def our_share(ports: range) -> range:
 
 # Below the ephemeral range (32768 and up), so that no outgoing connection takes a port while its server is down.
 _PORTS: Final = our_share(range(20000, 32000))
+_GIVEN: Final = set[int]()
 
 
 class Program:
@@ -123,17 +124,29 @@ def executable(name: str) -> Path | None:
 
 
 def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
-    """Ports of loopback that can be bound now, all different; those for UDP also for TCP, which baresip binds too."""
+    """Ports of loopback that can be bound now, none of which was given before.
+
+    Those for UDP are also free for TCP, and the next one, too: baresip binds both, the latter for TLS.
+    """
     free: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
-        with socket.socket(socket.AF_INET, kind) as candidate, socket.socket(socket.AF_INET) as tcp:
-            try:
-                candidate.bind(("127.0.0.1", port))
-                if kind != tcp.type:
-                    tcp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        free.append(port)
-        if len(free) == count:
-            return free
+        wanted = [(kind, port)] if kind == socket.SOCK_STREAM else [(kind, port), *_of_baresip(port)]
+        if _GIVEN.isdisjoint(number for _, number in wanted) and all(_can_be_bound(*each) for each in wanted):
+            _GIVEN.update(number for _, number in wanted)
+            free.append(port)
+            if len(free) == count:
+                return free
     raise RuntimeError(f"no free port in {_PORTS}")
+
+
+def _of_baresip(port: int) -> list[tuple[socket.SocketKind, int]]:
+    return [(socket.SOCK_STREAM, port), (socket.SOCK_STREAM, port + 1)]
+
+
+def _can_be_bound(kind: socket.SocketKind, port: int) -> bool:
+    with socket.socket(socket.AF_INET, kind) as candidate:
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
