@@ -376,15 +376,20 @@ def test_what_is_sent_while_it_is_held_leaves_at_the_release(run: Callable[..., 
     run(main())
 
 
+class Clocked(Peer):
+    """Keeps, too, when each datagram came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.times.append(datagrams().now())
+        super().datagram_received(data, addr)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux notes when a datagram came")
 def test_what_is_read_late_came_when_the_kernel_had_it() -> None:
-    times: list[float] = []
-
-    class Clocked(Peer):
-        def datagram_received(self, data: bytes, addr: Any) -> None:
-            times.append(datagrams().now())
-            super().datagram_received(data, addr)
-
     async def main() -> None:
         loop = asyncio.get_running_loop()
         _, reader = await loop.create_datagram_endpoint(Clocked, local_addr=("127.0.0.1", 0))
@@ -394,7 +399,7 @@ def test_what_is_read_late_came_when_the_kernel_had_it() -> None:
         left = loop.time()
         time.sleep(0.05)  # noqa: ASYNC251 - the thread has other things to do
         await reader.gets(1)
-        assert sent - 0.005 <= times[0] <= left + 0.005
+        assert sent - 0.005 <= reader.times[0] <= left + 0.005
         assert datagrams().now() >= left + 0.05, "and now it is later"
         for peer in (reader, sender):
             peer.transport.close()
@@ -406,13 +411,6 @@ def test_what_is_read_late_came_when_the_kernel_had_it() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux notes when a datagram came")
 def test_what_the_kernel_noted_counts_for_nothing_when_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    times: list[float] = []
-
-    class Clocked(Peer):
-        def datagram_received(self, data: bytes, addr: Any) -> None:
-            times.append(datagrams().now())
-            super().datagram_received(data, addr)
-
     async def main() -> None:
         loop, genuine = asyncio.get_running_loop(), time.time
         _, reader = await loop.create_datagram_endpoint(Clocked, local_addr=("127.0.0.1", 0))
@@ -422,7 +420,7 @@ def test_what_the_kernel_noted_counts_for_nothing_when_the_clock_was_set(monkeyp
             sender.transport.sendto(b"before", reader.address)
             monkeypatch.setattr(time, "time", lambda step=step: genuine() + step)
             await reader.gets(len(reader.got) + 1)
-        assert all(started <= at <= loop.time() for at in times)
+        assert all(started <= at <= loop.time() for at in reader.times)
         for peer in (reader, sender):
             peer.transport.close()
             await peer.lost.wait()

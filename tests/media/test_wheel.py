@@ -57,6 +57,21 @@ class Bad(Member):
         raise ZeroDivisionError
 
 
+class Leaves(Member):
+    """Makes room for another, who comes twice, at its first tick."""
+
+    def __init__(self, time: VirtualTime, wheel: Wheel, successor: Member) -> None:
+        super().__init__(time)
+        self.wheel = wheel
+        self.successor = successor
+
+    def tick(self, due: int) -> None:
+        super().tick(due)
+        self.wheel.remove(self)
+        self.wheel.add(self.successor)
+        self.wheel.add(self.successor)
+
+
 def test_ticks_every_20_ms_without_drift(loop: VirtualLoop, time: VirtualTime) -> None:
     wheel, member = Wheel(loop, Post()), Member(time)
     wheel.add(member)
@@ -99,15 +114,7 @@ def test_a_member_that_raises_is_dropped_and_told(loop: VirtualLoop, time: Virtu
 
 def test_a_member_may_leave_and_another_come_within_a_turn(loop: VirtualLoop, time: VirtualTime) -> None:
     wheel, second = Wheel(loop, Post()), Member(time)
-
-    class Leaves(Member):
-        def tick(self, due: int) -> None:
-            super().tick(due)
-            wheel.remove(self)
-            wheel.add(second)
-            wheel.add(second)
-
-    first = Leaves(time)
+    first = Leaves(time, wheel, second)
     wheel.add(first)
     loop.advance_to(2.5 * TICK)
     assert first.due == [1]
@@ -159,15 +166,8 @@ def test_whatever_raises_it_turns_on(loop: VirtualLoop, time: VirtualTime) -> No
 
 def test_who_comes_as_the_last_one_leaves_in_a_late_turn_owes_nothing(loop: VirtualLoop, time: VirtualTime) -> None:
     wheel, second = Wheel(loop, Post()), Member(time)
-
-    class Leaves(Member):
-        def tick(self, due: int) -> None:
-            super().tick(due)
-            wheel.remove(self)
-            wheel.add(second)
-
     others = [Member(time) for _ in range(FEW)]
-    for member in (*others, Leaves(time)):  # the last one is alone in its slot
+    for member in (*others, Leaves(time, wheel, second)):  # the last one is alone in its slot
         wheel.add(member)
     for member in others:
         wheel.remove(member)
