@@ -44,6 +44,8 @@ class Audience:
         if rate != self._rate:  # another codec: what is left of the one before would be stale when that comes back
             self._rate, self._framers = rate, {}
         for wanted, sinks in self._sinks.items():
+            if wanted not in self._sinks:  # a sink before took the last one at this rate away
+                continue
             heard = sound if wanted == rate else self._convert(sound, wanted)
             for sink in sinks:
                 try:

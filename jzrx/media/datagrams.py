@@ -159,7 +159,10 @@ class Datagrams:
         """Send what was kept, in its order."""
         held, self.held = self.held, None
         for transport, data, address in held or ():
-            transport.send(data, address)
+            try:
+                transport.send(data, address)
+            except Exception as error:  # the others leave all the same
+                self._loop.call_exception_handler({"message": "a datagram was not sent", "exception": error})
 
     def close(self) -> None:
         """The loop is over."""

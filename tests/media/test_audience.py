@@ -133,3 +133,24 @@ def test_who_was_added_twice_hears_twice_until_one_of_them_leaves() -> None:
     audience.remove(ear, 8000)
     speak(audience, 8000, 1)
     assert [len(frame) for frame in ear.frames] == [320, 320, 640, 320, 640]
+
+
+def test_who_is_taken_away_by_another_hears_nothing_more_and_leaves_nothing() -> None:
+    audience, low = Audience(), Ear()
+    loud, quiet = b"\0\x40" * 960, bytes(1920)
+
+    def takes_it_away(sound: bytes, concealed: bool) -> None:
+        audience.remove(low, 16000)
+
+    audience.add(lambda sound, concealed: None, 48000)
+    audience.add(low, 16000)
+    audience.hear(loud, 48000, False)
+    audience.remove(low, 16000)
+    audience.add(takes_it_away, 48000)
+    audience.add(low, 16000)
+    audience.hear(loud, 48000, False)
+    assert len(low.frames) == 1
+    audience.remove(takes_it_away, 48000)
+    audience.add(low, 16000)
+    audience.hear(quiet, 48000, False)
+    assert not any(low.frames[-1])

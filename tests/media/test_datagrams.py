@@ -470,3 +470,22 @@ def test_a_call_that_begins_as_another_ends_begins_no_second_rest() -> None:
     call.close()
     sender.close()
     post.close()
+
+
+def test_one_that_cannot_be_sent_keeps_no_other_from_leaving(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        told: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+        one, other = await opened(), await opened()
+        post = datagrams()
+        post.hold()
+        one.transport.sendto(b"nowhere", ("127.0.0.1", 99999))
+        one.transport.sendto(b"kept", other.address)
+        post.release()
+        await other.gets(1)
+        assert [type(error) for error in told] == [OverflowError]
+        for peer in (one, other):
+            peer.transport.close()
+            await peer.lost.wait()
+
+    run(main())
